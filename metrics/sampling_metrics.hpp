@@ -1,0 +1,86 @@
+// The metrics of the roles that make and score data: prompt_source, rollout, feedback, reward and
+// replay_buffer.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <span>
+#include <string>
+
+#include "metrics/maker.hpp"
+
+namespace charter::metrics {
+
+struct PromptSourceMetrics {
+  prometheus::Gauge& leases_active;
+  prometheus::Counter& leases_issued;
+  prometheus::Counter& leases_expired;
+  prometheus::Counter& prompts_quarantined;
+  prometheus::Counter&
+      admission_blocked_seconds;  // no lease given: the staleness bound was reached
+
+  static PromptSourceMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+// A generation engine's own numbers; rollout, feedback and reward actors each have one.
+struct EngineMetrics {
+  prometheus::Counter& prefill_tokens;
+  prometheus::Counter& decode_tokens;
+  prometheus::Counter& prefix_cache_hits;    // requests that found their prefix
+  prometheus::Counter& prefix_cache_misses;  // requests that computed it
+  prometheus::Gauge& running_sequences;
+
+  static EngineMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+struct RolloutMetrics {
+  EngineMetrics engine;
+  prometheus::Gauge& policy_version;  // the one this actor samples from
+  prometheus::Histogram& response_tokens;
+  prometheus::Counter& eos_missing;  // responses cut by the token limit
+  prometheus::Counter& critiques;
+  prometheus::Gauge& revision_changed_ratio;  // share of revisions that differ from their answer
+
+  static RolloutMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+struct FeedbackMetrics {
+  EngineMetrics engine;
+  prometheus::Counter& requests_ok;
+  prometheus::Counter& requests_undecided;  // both orders cancel, or no letter was likely
+  prometheus::Counter& requests_timeout;
+  prometheus::Counter& requests_error;
+  prometheus::Histogram& latency_seconds;
+  prometheus::Histogram& confidence;       // max(p, 1 - p), in [0.5, 1]
+  prometheus::Gauge& position_flip_ratio;  // share of pairs whose verdict changes with the order
+  prometheus::Counter& dropped_feedback_timeout;
+  LabelledCounters principle_used;  // by principle id of the constitution
+
+  static FeedbackMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels,
+                              std::span<const std::string> principle_ids);
+};
+
+struct RewardMetrics {
+  EngineMetrics engine;
+  prometheus::Histogram& pm_score;  // raw logits of the preference model
+  prometheus::Gauge& pm_version;    // the one this actor scores with
+
+  static RewardMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+struct ReplayMetrics {
+  prometheus::Gauge& staleness_bound_versions;       // the configured bound
+  prometheus::Histogram& sample_staleness_versions;  // at the moment a batch is taken
+  prometheus::Histogram& trajectory_version_span;    // newest - oldest version in one trajectory
+  prometheus::Counter& dropped_stale;
+  prometheus::Counter& dropped_filter;
+  prometheus::Counter& dropped_nan;
+  prometheus::Counter& dropped_schema;
+
+  static ReplayMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+}  // namespace charter::metrics

@@ -1,0 +1,139 @@
+#include "metrics/training_metrics.hpp"
+
+#include "metrics/maker.hpp"
+
+namespace charter::metrics {
+
+BatchMetrics BatchMetrics::make(prometheus::Registry& registry, const prometheus::Labels& labels) {
+  Maker make(registry, labels);
+  auto kl = [&](const char* estimator) -> prometheus::Gauge& {
+    return make.measured(
+        "kl_to_ref",
+        "KL from the reference policy per response, nats, by estimator. Worry above "
+        "twice the target, or if k1 is far below k3.",
+        {{"estimator", estimator}});
+  };
+  return {
+      .reward_mean = make.measured(
+          "reward_mean",
+          "Mean PM score of the batch, before the KL penalty. Worry if NaN, or rising while "
+          "held-out evaluation falls."),
+      .reward_std = make.measured(
+          "reward_std",
+          "Spread of the batch's PM scores. Worry near 0: nothing left to learn from."),
+      .kl_to_ref_k1 = kl("k1"),
+      .kl_to_ref_k3 = kl("k3"),
+      .kl_coef = make.measured(
+          "kl_coef", "Weight of the KL penalty. Worry if the controller sits at a limit."),
+      .kl_target =
+          make.measured("kl_target",
+                        "KL the controller aims at, nats per response. Worry if charter_kl_to_ref "
+                        "stays at twice this."),
+      .truncated_ratio = make.measured(
+          "truncated_ratio",
+          "Share of the batch's responses cut by the token limit. Worry above 0.05 on long "
+          "limits; short limits truncate by design."),
+  };
+}
+
+ImportanceMetrics ImportanceMetrics::make(prometheus::Registry& registry,
+                                          const prometheus::Labels& labels) {
+  Maker make(registry, labels);
+  return {
+      .weight_mean =
+          make.measured("is_weight_mean",
+                        "Mean importance weight proximal / behaviour. Worry outside 0.9 to 1.1."),
+      .clip_ratio = make.measured("is_clip_ratio",
+                                  "Share of tokens whose weight was truncated. Worry above 0.05."),
+      .ess_ratio = make.measured(
+          "is_ess_ratio",
+          "Effective sample size of the weights over the batch size. Worry below 0.3: the data is "
+          "too old for the policy."),
+      .mismatch_kl =
+          make.measured("mismatch_kl",
+                        "KL between engine and trainer log-probs at the same version, nats per "
+                        "token. Worry above "
+                        "0.01 or 10 times its start: two code paths compute different models."),
+  };
+}
+
+PpoMetrics PpoMetrics::make(prometheus::Registry& registry, const prometheus::Labels& labels) {
+  Maker make(registry, labels);
+  return {
+      .policy_loss =
+          make.measured("policy_loss", "Clipped surrogate loss. Worry if NaN or beyond 1 in size."),
+      .value_loss =
+          make.measured("value_loss", "Value head loss. Worry if it grows over 20 updates."),
+      .entropy = make.measured(
+          "entropy", "Policy entropy, nats per token. Worry below 0.1: the policy has collapsed."),
+      .approx_kl = make.measured(
+          "approx_kl", "KL of one update, nats per token. Worry above 0.05: steps are too long."),
+      .clip_ratio = make.measured(
+          "clip_ratio", "Share of tokens on which PPO's clip is active. Worry above 0.3."),
+      .explained_variance = make.measured(
+          "explained_variance",
+          "1 - Var(returns - values) / Var(returns). Worry if below 0 after 20 updates."),
+      .grad_norm = make.measured(
+          "grad_norm", "Gradient norm before clipping. Worry if NaN or 10 times its median."),
+      .learning_rate =
+          make.measured("learning_rate", "Learning rate. Worry if it is not what you planned."),
+      .advantage_mean = make.measured(
+          "advantage_mean", "Mean advantage before normalisation. Worry if steadily far from 0."),
+      .advantage_std = make.measured("advantage_std",
+                                     "Spread of advantages before normalisation. Worry near 0."),
+      .value_mean = make.measured("value_mean",
+                                  "Mean value estimate. Worry if it does not follow the reward."),
+  };
+}
+
+LearnerMetrics LearnerMetrics::make(prometheus::Registry& registry,
+                                    const prometheus::Labels& labels) {
+  Maker make(registry, labels);
+  return {
+      .learner_step = make.gauge(
+          "learner_step", "Optimizer steps of the learner. Worry if it stops in the rl stage."),
+      .policy_version = make.gauge(
+          "policy_version", "Batches consumed by the learner. Worry if it stops in the rl stage."),
+      .last_step_timestamp_seconds = make.measured(
+          "last_step_timestamp_seconds",
+          "Unix time of the learner's last step. Worry if it is 10 minutes ago in the rl stage."),
+      .samples_trained = make.counter(
+          "samples_trained_total",
+          "Trajectories trained on, reuse counted once. Worry if its rate is 0 in the rl stage."),
+      .batch = BatchMetrics::make(registry, labels),
+      .importance = ImportanceMetrics::make(registry, labels),
+      .ppo = PpoMetrics::make(registry, labels),
+  };
+}
+
+PmTrainerMetrics PmTrainerMetrics::make(prometheus::Registry& registry,
+                                        const prometheus::Labels& labels) {
+  Maker make(registry, labels);
+  auto accuracy = [&](const char* split) -> prometheus::Gauge& {
+    return make.measured("pm_accuracy",
+                         "Share of pairs the PM orders as labelled, by split. Worry if held_out is "
+                         "not above 0.5, or train is 0.2 above held_out.",
+                         {{"split", split}});
+  };
+  return {
+      .pm_version = make.gauge("pm_version",
+                               "PM snapshots published. Worry if it stops while the PM is online."),
+      .loss = make.measured("pm_loss",
+                            "PM loss, nats. Worry if it stays at 0.69: it has learnt nothing."),
+      .accuracy_train = accuracy("train"),
+      .accuracy_held_out = accuracy("held_out"),
+      .ece_ratio = make.measured("pm_ece_ratio",
+                                 "Expected calibration error on held-out pairs. Worry above 0.1."),
+      .brier = make.measured(
+          "pm_brier", "Brier score on held-out pairs. Worry above 0.25: worse than always 0.5."),
+      .label_entropy = make.measured(
+          "pm_label_entropy",
+          "Mean entropy of the soft labels, nats. Worry near 0.69: the judge does not know."),
+      .score_drift = make.measured(
+          "pm_score_drift",
+          "Mean score on the frozen probe set, less version 1's, in its standard deviations. Worry "
+          "beyond 1 in size: rewards of different versions are not comparable."),
+  };
+}
+
+}  // namespace charter::metrics

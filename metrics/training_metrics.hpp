@@ -1,0 +1,76 @@
+// The metrics of the two roles that train: ppo_learner and pm_trainer. Gauges hold the last batch's
+// value; units are nats for entropies and KL, ratios lie in [0, 1].
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+namespace charter::metrics {
+
+// What the batch looked like before the update.
+struct BatchMetrics {
+  prometheus::Gauge& reward_mean;
+  prometheus::Gauge& reward_std;
+  prometheus::Gauge& kl_to_ref_k1;
+  prometheus::Gauge& kl_to_ref_k3;
+  prometheus::Gauge& kl_coef;
+  prometheus::Gauge& kl_target;  // stays NaN with a fixed coefficient
+  prometheus::Gauge& truncated_ratio;
+
+  static BatchMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+// How far the behaviour policies are from the proximal one.
+struct ImportanceMetrics {
+  prometheus::Gauge& weight_mean;
+  prometheus::Gauge& clip_ratio;
+  prometheus::Gauge& ess_ratio;
+  prometheus::Gauge& mismatch_kl;
+
+  static ImportanceMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+// The update itself.
+struct PpoMetrics {
+  prometheus::Gauge& policy_loss;
+  prometheus::Gauge& value_loss;
+  prometheus::Gauge& entropy;
+  prometheus::Gauge& approx_kl;
+  prometheus::Gauge& clip_ratio;
+  prometheus::Gauge& explained_variance;
+  prometheus::Gauge& grad_norm;
+  prometheus::Gauge& learning_rate;
+  prometheus::Gauge& advantage_mean;
+  prometheus::Gauge& advantage_std;
+  prometheus::Gauge& value_mean;
+
+  static PpoMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+struct LearnerMetrics {
+  prometheus::Gauge& learner_step;                 // optimizer steps
+  prometheus::Gauge& policy_version;               // batches consumed
+  prometheus::Gauge& last_step_timestamp_seconds;  // Unix time; set to NaN when the stage ends
+  prometheus::Counter& samples_trained;
+  BatchMetrics batch;
+  ImportanceMetrics importance;
+  PpoMetrics ppo;
+
+  static LearnerMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+struct PmTrainerMetrics {
+  prometheus::Gauge& pm_version;
+  prometheus::Gauge& loss;
+  prometheus::Gauge& accuracy_train;
+  prometheus::Gauge& accuracy_held_out;
+  prometheus::Gauge& ece_ratio;
+  prometheus::Gauge& brier;
+  prometheus::Gauge& label_entropy;  // nats; log 2 = 0.693 is a judge that knows nothing
+  prometheus::Gauge& score_drift;
+
+  static PmTrainerMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+};
+
+}  // namespace charter::metrics
