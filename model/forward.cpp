@@ -1,0 +1,211 @@
+// The packed forward pass of model/transformer.hpp.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "model/fused_ops.hpp"
+#include "model/rope.hpp"
+#include "model/transformer.hpp"
+
+namespace charter::model {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+// What every layer of one pass shares.
+struct Pass {
+  ModelConfig config;
+  at::Tensor cos, sin;  // [T, head_dim/2], row t for token t
+  std::vector<int64_t> offsets;
+};
+
+at::Tensor attention_block(const Pass& pass, const Layer& layer, const at::Tensor& x) {
+  const ModelConfig& c = pass.config;
+  const int64_t tokens = x.size(0);
+  at::Tensor q = forward(layer.q, x).view({tokens, c.num_heads, c.head_dim});
+  at::Tensor k = forward(layer.k, x).view({tokens, c.num_kv_heads, c.head_dim});
+  const at::Tensor v = forward(layer.v, x).view({tokens, c.num_kv_heads, c.head_dim});
+  if (layer.q_norm.defined()) q = rms_norm(q, layer.q_norm, c.rms_norm_eps);
+  if (layer.k_norm.defined()) k = rms_norm(k, layer.k_norm, c.rms_norm_eps);
+  q = apply_rope(q, pass.cos, pass.sin);
+  k = apply_rope(k, pass.cos, pass.sin);
+  return forward(layer.o, packed_attention(q, k, v, pass.offsets));
+}
+
+at::Tensor run_layer(const Pass& pass, const Layer& layer, const at::Tensor& x) {
+  const double eps = pass.config.rms_norm_eps;
+  const at::Tensor y = x + attention_block(pass, layer, rms_norm(x, layer.input_norm, eps));
+  const at::Tensor z = rms_norm(y, layer.post_attention_norm, eps);
+  return y + forward(layer.down, swiglu(forward(layer.gate, z), forward(layer.up, z)));
+}
+
+// Pointers to every tensor of a layer, in one order for reading and replacing.
+std::vector<at::Tensor*> tensors_of(Layer& layer) {
+  std::vector<at::Tensor*> result;
+  for (Linear* l : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+    for (at::Tensor* t : {&l->weight, &l->bias, &l->lora_a, &l->lora_b}) result.push_back(t);
+  }
+  for (at::Tensor* t :
+       {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm}) {
+    result.push_back(t);
+  }
+  return result;
+}
+
+struct CheckpointState : torch::CustomClassHolder {
+  std::shared_ptr<const Pass> pass;
+  Layer layer;
+};
+
+// Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174): the forward pass keeps only the layer's
+// input; the backward pass runs the layer again with a graph. The layer's trainable tensors are inputs
+// of the function, so that gradients reach them by any route autograd knows.
+struct CheckpointedLayer : Function<CheckpointedLayer> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, at::TensorList trainable,
+                            const std::shared_ptr<const Pass>& pass, const Layer& layer) {
+    ctx->save_for_backward({x});
+    auto state = c10::make_intrusive<CheckpointState>();
+    state->pass = pass;
+    state->layer = layer;
+    ctx->saved_data["state"] = c10::IValue::make_capsule(state);
+    ctx->saved_data["count"] = static_cast<int64_t>(trainable.size());
+    return run_layer(*pass, layer, x);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto state =
+        c10::static_intrusive_pointer_cast<CheckpointState>(ctx->saved_data["state"].toCapsule());
+    const at::Tensor saved = ctx->get_saved_variables()[0];
+    const at::AutoGradMode with_graph(true);
+    const at::Tensor x = saved.detach().requires_grad_(true);
+    Layer layer = state->layer;
+    variable_list inputs{x};
+    for (at::Tensor* tensor : tensors_of(layer)) {
+      if (!tensor->defined() || !tensor->requires_grad()) continue;
+      *tensor = tensor->detach().requires_grad_(true);
+      inputs.push_back(*tensor);
+    }
+    const at::Tensor y = run_layer(*state->pass, layer, x);
+    variable_list result = torch::autograd::grad({y}, inputs, {grads[0]});
+    result.resize(static_cast<size_t>(ctx->saved_data["count"].toInt()) + 3);  // pass and layer
+    return result;
+  }
+};
+
+at::Tensor checkpointed(const std::shared_ptr<const Pass>& pass, const Layer& layer,
+                        const at::Tensor& x) {
+  Layer copy = layer;
+  variable_list trainable;
+  for (const at::Tensor* tensor : tensors_of(copy)) {
+    if (tensor->defined() && tensor->requires_grad()) trainable.push_back(*tensor);
+  }
+  return CheckpointedLayer::apply(x, at::TensorList(trainable), pass, layer);
+}
+
+std::shared_ptr<const Pass> make_pass(const Transformer& transformer, const PackedSequences& batch) {
+  const at::Tensor positions = batch.positions;
+  int64_t longest = 0;
+  for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
+    longest = std::max(longest, batch.offsets[i + 1] - batch.offsets[i]);
+  }
+  if (longest > transformer.config.max_position) {
+    throw std::invalid_argument("batch: a sequence has " + std::to_string(longest) +
+                                " tokens, expected at most " +
+                                std::to_string(transformer.config.max_position));
+  }
+  const RopeTable table = rope_table(transformer.config, longest);
+  const auto rows = [&](const at::Tensor& t) {
+    return t.to(positions.device()).index_select(0, positions);
+  };
+  return std::make_shared<Pass>(
+      Pass{transformer.config, rows(table.cos), rows(table.sin), batch.offsets});
+}
+
+}  // namespace
+
+PackedSequences pack(std::span<const std::vector<int32_t>> sequences, at::Device device) {
+  if (sequences.empty()) {
+    throw std::invalid_argument("sequences: got none, expected at least one");
+  }
+  PackedSequences result;
+  result.offsets.push_back(0);
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (sequences[i].empty()) {
+      throw std::invalid_argument("sequences[" + std::to_string(i) +
+                                  "]: got no tokens, expected at least one");
+    }
+    result.offsets.push_back(result.offsets.back() + static_cast<int64_t>(sequences[i].size()));
+  }
+  at::Tensor tokens = at::empty({result.offsets.back()}, at::kLong);
+  at::Tensor positions = at::empty_like(tokens);
+  auto* token = tokens.mutable_data_ptr<int64_t>();
+  auto* position = positions.mutable_data_ptr<int64_t>();
+  for (const auto& sequence : sequences) {
+    token = std::copy(sequence.begin(), sequence.end(), token);
+    for (size_t i = 0; i < sequence.size(); ++i) *position++ = static_cast<int64_t>(i);
+  }
+  result.tokens = tokens.to(device);
+  result.positions = positions.to(device);
+  return result;
+}
+
+at::Tensor hidden_states(const Transformer& transformer, const PackedSequences& batch,
+                         const ForwardOptions& options) {
+  const auto pass = make_pass(transformer, batch);
+  const bool checkpoint = options.gradient_checkpointing && at::GradMode::is_enabled();
+  at::Tensor x = at::embedding(transformer.embedding, batch.tokens);
+  for (const Layer& layer : transformer.layers) {
+    x = checkpoint ? checkpointed(pass, layer, x) : run_layer(*pass, layer, x);
+  }
+  return rms_norm(x, transformer.final_norm, transformer.config.rms_norm_eps);
+}
+
+at::Tensor layer_activations(const Transformer& transformer, const PackedSequences& batch,
+                             const at::Tensor& rows) {
+  const at::NoGradGuard no_grad;
+  const auto pass = make_pass(transformer, batch);
+  std::vector<at::Tensor> result;
+  at::Tensor x = at::embedding(transformer.embedding, batch.tokens);
+  for (const Layer& layer : transformer.layers) {
+    x = run_layer(*pass, layer, x);
+    result.push_back(x.index_select(0, rows));
+  }
+  return at::stack(result);
+}
+
+at::Tensor logits(const Transformer& transformer, const at::Tensor& hidden) {
+  return forward(transformer.head, hidden).to(at::kFloat);
+}
+
+at::Tensor token_logprobs(const Transformer& transformer, const at::Tensor& hidden,
+                          const at::Tensor& targets, double temperature, int64_t slice) {
+  if (targets.dim() != 1 || hidden.dim() != 2 || targets.size(0) != hidden.size(0)) {
+    throw std::invalid_argument("targets: got " + std::to_string(targets.numel()) +
+                                " entries, expected one for each of " +
+                                std::to_string(hidden.size(0)) + " rows");
+  }
+  if (!(temperature > 0)) {
+    throw std::invalid_argument("temperature: got " + std::to_string(temperature) +
+                                ", expected > 0");
+  }
+  const Linear& head = transformer.head;
+  const bool plain = !head.has_adapter() && !head.bias.defined();
+  if (plain && hidden.is_cpu() && hidden.scalar_type() == at::kFloat) {
+    return linear_logprobs(hidden, head.weight, targets, temperature, slice);
+  }
+  std::vector<at::Tensor> parts;
+  for (int64_t begin = 0; begin < hidden.size(0); begin += slice) {
+    const int64_t n = std::min(slice, hidden.size(0) - begin);
+    const auto scores = logits(transformer, hidden.narrow(0, begin, n)) / temperature;
+    const auto chosen = scores.gather(1, targets.narrow(0, begin, n).unsqueeze(1)).squeeze(1);
+    parts.push_back(chosen - at::logsumexp(scores, 1));
+  }
+  return parts.empty() ? at::empty({0}, hidden.options().dtype(at::kFloat)) : at::cat(parts);
+}
+
+}  // namespace charter::model

@@ -1,0 +1,38 @@
+// Inner loops of the transformer on rows of floats, compiled once for AVX2 and once for AVX-512; the
+// best one the CPU runs is chosen at the first use. Each works on one thread: callers split the rows.
+// Shapes: R rows, H hidden size, d head_dim, V vocabulary.
+#pragma once
+#include <cstdint>
+
+namespace charter::model {
+
+struct Kernels {
+  const char* isa;  // "avx2" or "avx512"
+
+  // y = x * inv_rms * weight with inv_rms = (mean(x^2) + eps)^-1/2, each row by itself. x, y: [R, H].
+  // inv_rms: [R] or null.
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t h, float* y,
+                   float* inv_rms);
+  // dx of the above from g = dL/dy.
+  void (*rms_norm_backward)(const float* g, const float* x, const float* weight,
+                            const float* inv_rms, int64_t rows, int64_t h, float* dx);
+  // y = silu(gate) * up. Rows of n floats, `stride` apart in gate and up; y is contiguous.
+  void (*swiglu)(const float* gate, const float* up, int64_t stride, int64_t rows, int64_t n,
+                 float* y);
+  // d_gate and d_up of the above; everything contiguous, count floats.
+  void (*swiglu_backward)(const float* g, const float* gate, const float* up, int64_t count,
+                          float* d_gate, float* d_up);
+  // Rotates `heads` heads of one row: pairs (i, i + d/2) by the angle of cos[i], sin[i] (d/2 floats).
+  // direction -1 rotates back. In and out may be the same.
+  void (*rope)(const float* in, const float* cos, const float* sin, int64_t heads, int64_t d,
+               float direction, float* out);
+  // log(sum(exp(x * scale))) of a row, scale > 0; float within blocks of 1024, double across them.
+  double (*row_logsumexp)(const float* x, int64_t n, float scale);
+  // x = factor * exp(x * scale - shift), in place.
+  void (*row_exp)(float* x, int64_t n, float scale, float shift, float factor);
+  void (*add)(const float* x, int64_t n, float* y);  // y += x
+};
+
+[[nodiscard]] const Kernels& kernels();
+
+}  // namespace charter::model

@@ -1,0 +1,3 @@
+#define CHARTER_ISA "avx2"
+#define CHARTER_KERNELS kernels_avx2
+#include "model/kernels_impl.hpp"

@@ -1,0 +1,115 @@
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <stdexcept>
+
+#include "model/fused_ops.hpp"
+#include "model/kernels.hpp"
+#include "model/parallel.hpp"
+
+namespace charter::model {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+constexpr int64_t kMostKeptFloats = 64 << 20;  // logit gradients kept for the weight's gradient
+
+// Row by row: the log-probability of the target into logprobs (when not null), and, where `gradient`,
+// the logits become onehot(target) - softmax(logits / T), their gradient up to the factor 1/T.
+void reduce_rows(at::Tensor& logits, const int64_t* targets, double temperature, float* logprobs,
+                 bool gradient) {
+  const int64_t rows = logits.size(0), vocab = logits.size(1);
+  float* data = logits.mutable_data_ptr<float>();
+  const float scale = static_cast<float>(1.0 / temperature);
+  parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* row = data + r * vocab;
+      const double lse = kernels().row_logsumexp(row, vocab, scale);
+      const double chosen = static_cast<double>(row[targets[r]]) * scale;
+      if (logprobs != nullptr) logprobs[r] = static_cast<float>(chosen - lse);
+      if (!gradient) continue;
+      kernels().row_exp(row, vocab, scale, static_cast<float>(lse), -1.0f);
+      row[targets[r]] += 1.0f;
+    }
+  });
+}
+
+at::Tensor slice_gradient(const at::Tensor& hidden, const at::Tensor& weight,
+                          const at::Tensor& targets, int64_t begin, int64_t n, double temperature,
+                          float* logprobs, bool gradient) {
+  at::Tensor scores = at::linear(hidden.narrow(0, begin, n), weight);
+  reduce_rows(scores, targets.const_data_ptr<int64_t>() + begin, temperature,
+              logprobs == nullptr ? nullptr : logprobs + begin, gradient);
+  return scores;
+}
+
+struct LinearLogprobs : Function<LinearLogprobs> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& weight,
+                            const at::Tensor& targets, double temperature, int64_t slice,
+                            bool hidden_grad, bool weight_grad) {
+    const int64_t n = hidden.size(0);
+    at::Tensor logprobs = at::empty({n}, hidden.options()), direction;
+    if (hidden_grad) direction = at::empty_like(hidden);
+    const bool keep = weight_grad && n * weight.size(0) <= kMostKeptFloats;
+    variable_list saved{hidden, weight, targets, direction};
+    for (int64_t begin = 0; begin < n; begin += slice) {
+      const int64_t count = std::min(slice, n - begin);
+      const at::Tensor scores =
+          slice_gradient(hidden, weight, targets, begin, count, temperature,
+                         logprobs.mutable_data_ptr<float>(), hidden_grad || keep);
+      if (hidden_grad) {
+        at::Tensor rows = direction.narrow(0, begin, count);
+        at::mm_out(rows, scores, weight);
+      }
+      if (keep) saved.push_back(scores);
+    }
+    ctx->save_for_backward(saved);
+    ctx->saved_data["temperature"] = temperature;
+    ctx->saved_data["slice"] = slice;
+    return logprobs;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const double temperature = ctx->saved_data["temperature"].toDouble();
+    const at::Tensor g = (grads[0] / temperature).unsqueeze(1);  // [n, 1]
+    variable_list result(7);
+    if (saved[3].defined()) result[0] = saved[3] * g;
+    if (ctx->needs_input_grad(1)) {
+      const at::Tensor &hidden = saved[0], &weight = saved[1];
+      const int64_t n = hidden.size(0), slice = ctx->saved_data["slice"].toInt();
+      const at::Tensor scaled = hidden * g;
+      at::Tensor dw = at::zeros_like(weight);
+      for (int64_t begin = 0, i = 4; begin < n; begin += slice, ++i) {
+        const int64_t count = std::min(slice, n - begin);
+        const at::Tensor scores = saved.size() > 4
+                                      ? saved[i]
+                                      : slice_gradient(hidden, weight, saved[2], begin, count,
+                                                       temperature, nullptr, true);
+        dw.addmm_(scores.t(), scaled.narrow(0, begin, count));
+      }
+      result[1] = dw;
+    }
+    return result;
+  }
+};
+
+}  // namespace
+
+at::Tensor linear_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
+                           const at::Tensor& targets, double temperature, int64_t slice) {
+  const auto check = [&](int64_t lowest, int64_t highest) {
+    if (lowest >= 0 && highest < weight.size(0)) return;
+    throw std::invalid_argument("targets: ids from " + std::to_string(lowest) + " to " +
+                                std::to_string(highest) + ", expected them in [0, " +
+                                std::to_string(weight.size(0)) + ")");
+  };
+  if (targets.numel() > 0) check(targets.min().item<int64_t>(), targets.max().item<int64_t>());
+  const bool grad = at::GradMode::is_enabled();
+  return LinearLogprobs::apply(hidden.contiguous(), weight, targets.contiguous(), temperature, slice,
+                               grad && hidden.requires_grad(), grad && weight.requires_grad());
+}
+
+}  // namespace charter::model
