@@ -1,0 +1,264 @@
+#include "actors/transport/zmq_loop.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <random>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace charter::transport {
+
+namespace {
+
+Time now() { return std::chrono::steady_clock::now(); }
+
+int make_wake_fd() {
+  const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return fd;
+}
+
+// Not from a seeded generator: two processes must never choose the same id.
+uint64_t random_id() {
+  std::random_device device;
+  uint64_t id = 0;
+  while (id == 0) id = uint64_t{device()} << 32 | device();
+  return id;
+}
+
+}  // namespace
+
+ZmqTransport::Loop::Loop(zmq::context_t& context)
+    : context_(context), wake_fd_(make_wake_fd()), thread_([this] { run(); }) {}
+
+ZmqTransport::Loop::~Loop() {
+  enqueue([this] { stopping_ = true; });
+  thread_.join();
+  ::close(wake_fd_);
+}
+
+void ZmqTransport::Loop::wake() {
+  const uint64_t one = 1;
+  // A full counter means that the loop has been woken already.
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
+}
+
+void ZmqTransport::Loop::enqueue(std::function<void()> command) {
+  {
+    const std::lock_guard lock(mutex_);
+    commands_.push_back(std::move(command));
+  }
+  wake();
+}
+
+void ZmqTransport::Loop::call(std::function<void()> command) {
+  if (std::this_thread::get_id() == thread_.get_id()) {
+    throw std::invalid_argument("bind, connect, close: called from an event, expected another thread");
+  }
+  auto task = std::make_shared<std::packaged_task<void()>>(std::move(command));
+  auto done = task->get_future();
+  enqueue([task] { (*task)(); });
+  done.get();
+}
+
+void ZmqTransport::Loop::run() {
+  while (!stopping_) {
+    try {
+      wait();
+      run_commands();
+      for (auto& [link, port] : ports_) {
+        port->read(now());
+        port->tick(now());
+      }
+    } catch (const zmq::error_t& error) {
+      if (error.num() == ETERM) break;  // the context is gone, and every socket with it
+    }
+    publish_stats();
+  }
+  for (auto& [link, port] : ports_) port->endpoint().close(now());
+  ports_.clear();
+}
+
+void ZmqTransport::Loop::wait() {
+  std::vector<zmq::pollitem_t> items{{nullptr, wake_fd_, ZMQ_POLLIN, 0}};
+  std::chrono::milliseconds timeout(1000);
+  for (auto& [link, port] : ports_) {
+    items.push_back({port->control().handle(), 0, ZMQ_POLLIN, 0});
+    items.push_back({port->data().handle(), 0, ZMQ_POLLIN, 0});
+    timeout = std::min(timeout, port->waiting() ? std::chrono::milliseconds(2) : port->period());
+  }
+  zmq::poll(items, timeout);
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wake_fd_, &count, sizeof count);
+}
+
+void ZmqTransport::Loop::run_commands() {
+  std::deque<std::function<void()>> commands;
+  {
+    const std::lock_guard lock(mutex_);
+    commands.swap(commands_);
+  }
+  for (auto& command : commands) command();
+}
+
+void ZmqTransport::Loop::publish_stats() {
+  for (auto& [link, port] : ports_) {
+    const LinkStats stats = port->endpoint().stats();
+    const std::lock_guard lock(mutex_);
+    Shared& shared = shared_[link];
+    shared.stats = stats;
+    std::erase_if(shared.gates, [&port = port](const auto& entry) {
+      const Gate& gate = entry.second;
+      return !gate.up && gate.queued == 0 && port->endpoint().next_sequence(entry.first) == 0;
+    });
+  }
+}
+
+void ZmqTransport::Loop::add_port(LinkId link, LinkEndpoint::Side side, LinkOptions options,
+                                  const std::string& address, LinkEvents events) {
+  lost_[link] = events.lost;
+  auto port = std::make_unique<ZmqPort>(context_, side, std::move(options), address,
+                                        gated(link, std::move(events)), now());
+  {
+    const std::lock_guard lock(mutex_);
+    shared_[link].address = port->address();
+  }
+  ports_.emplace(link, std::move(port));
+}
+
+LinkId ZmqTransport::Loop::open(LinkEndpoint::Side side, LinkOptions options,
+                                const std::string& address, LinkEvents events) {
+  if (options.producer_id == 0) options.producer_id = random_id();
+  LinkId link = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    link = next_link_++;
+  }
+  call([&] { add_port(link, side, std::move(options), address, std::move(events)); });
+  return link;
+}
+
+// The gate changes before the actor hears of it, so that it can send from the event.
+LinkEvents ZmqTransport::Loop::gated(LinkId link, LinkEvents events) {
+  events.peer_up = [this, link, next = std::move(events.peer_up)](PeerId peer, const Hello& hello) {
+    set_gate(link, peer, true);
+    if (next) next(peer, hello);
+  };
+  events.peer_down = [this, link, next = std::move(events.peer_down)](PeerId peer,
+                                                                      std::string reason) {
+    set_gate(link, peer, false);
+    if (next) next(peer, std::move(reason));
+  };
+  events.credit = [this, link, next = std::move(events.credit)](PeerId peer, int64_t available) {
+    if (available > 0) set_gate(link, peer, true);
+    if (next) next(peer, available);
+  };
+  return events;
+}
+
+void ZmqTransport::Loop::set_gate(LinkId link, PeerId peer, bool up) {
+  const auto port = ports_.find(link);
+  if (port == ports_.end()) return;
+  LinkEndpoint& endpoint = port->second->endpoint();
+  const uint64_t key = endpoint.key_of(peer);
+  const std::lock_guard lock(mutex_);
+  Gate& gate = shared_[link].gates[key];
+  if (!up && gate.peer != peer) return;  // it went down, and another is up in its place
+  const uint64_t next = endpoint.next_sequence(key);
+  gate.peer = peer;
+  gate.up = up;
+  gate.available = endpoint.available(peer);
+  if (next != 0) gate.next_sequence = next + static_cast<uint64_t>(gate.queued);
+}
+
+ZmqTransport::Loop::Gate* ZmqTransport::Loop::gate(LinkId link, PeerId peer) {
+  const auto found = shared_.find(link);
+  if (found == shared_.end()) return nullptr;
+  for (auto& [key, gate] : found->second.gates) {
+    if (gate.peer == peer) return &gate;
+  }
+  return nullptr;
+}
+
+std::optional<uint64_t> ZmqTransport::Loop::send(LinkId link, PeerId peer, uint16_t type,
+                                                 std::string body, std::vector<Blob> blobs) {
+  const auto open = [this, link, peer]() -> Gate* {
+    Gate* found = gate(link, peer);
+    return found != nullptr && found->up && found->available > found->queued ? found : nullptr;
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    if (open() == nullptr) return std::nullopt;  // before the checksum of all the bytes
+  }
+  auto payload = make_payload(std::move(body), std::move(blobs));
+  uint64_t sequence = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    Gate* found = open();
+    if (found == nullptr) return std::nullopt;
+    sequence = found->next_sequence++;
+    ++found->queued;
+    commands_.push_back([this, link, peer, sequence, type, payload = std::move(payload)] {
+      carry_out_send(link, peer, sequence, type, payload);
+    });
+  }
+  wake();
+  return sequence;
+}
+
+void ZmqTransport::Loop::carry_out_send(LinkId link, PeerId peer, uint64_t sequence, uint16_t type,
+                                        std::shared_ptr<const Payload> payload) {
+  const auto port = ports_.find(link);
+  if (port == ports_.end()) return;  // closed in between; close reports nothing after it returned
+  LinkEndpoint& endpoint = port->second->endpoint();
+  const uint64_t key = endpoint.key_of(peer);
+  {
+    // Before the session counts it: an event of this send may set the gate from the session.
+    const std::lock_guard lock(mutex_);
+    Gate& gate = shared_[link].gates[key];
+    --gate.queued;
+    --gate.available;
+  }
+  const bool sent = endpoint.send(key, type, std::move(payload), now()).has_value();
+  {
+    const std::lock_guard lock(mutex_);
+    Gate& gate = shared_[link].gates[key];
+    gate.available = endpoint.available(gate.peer);
+  }
+  if (!sent && lost_[link]) lost_[link](peer, {sequence});
+}
+
+void ZmqTransport::Loop::post(LinkId link, std::function<void(LinkEndpoint&, Time)> command) {
+  enqueue([this, link, command = std::move(command)] {
+    const auto port = ports_.find(link);
+    if (port != ports_.end()) command(port->second->endpoint(), now());
+  });
+}
+
+void ZmqTransport::Loop::close(LinkId link) {
+  call([this, link] {
+    const auto port = ports_.find(link);
+    if (port == ports_.end()) return;
+    port->second->endpoint().close(now());
+    ports_.erase(port);
+    lost_.erase(link);
+    const std::lock_guard lock(mutex_);
+    shared_.erase(link);
+  });
+}
+
+std::string ZmqTransport::Loop::endpoint(LinkId link) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = shared_.find(link);
+  return found == shared_.end() ? std::string{} : found->second.address;
+}
+
+LinkStats ZmqTransport::Loop::stats(LinkId link) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = shared_.find(link);
+  return found == shared_.end() ? LinkStats{} : found->second.stats;
+}
+
+}  // namespace charter::transport
