@@ -1,0 +1,68 @@
+// Atomic checkpoint directories.
+//
+//   DIR/ckpt-<lineage>-<version>/   complete: manifest.json names every file with its size and XXH3
+//   DIR/tmp-...                     what a crash left of one that was being written; removed by the next
+//
+// A commit writes into a temporary directory, syncs files and directory, and renames: a crash at any
+// moment leaves the earlier checkpoints as they were. Used by one process at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace charter::store {
+
+struct CheckpointVersion {
+  int64_t lineage = 0;
+  int64_t version = 0;
+  auto operator<=>(const CheckpointVersion&) const = default;
+};
+
+struct Checkpoint {
+  CheckpointVersion at;
+  std::filesystem::path path;
+  nlohmann::json meta;  // as given to commit
+  bool best = false;
+};
+
+struct LatestCheckpoint {
+  std::optional<Checkpoint> checkpoint;  // nothing: none is complete and sound
+  std::vector<std::string> warnings;     // one line for each that was skipped, with the reason
+};
+
+class CheckpointStore {
+ public:
+  // Creates the directory. keep: how many of the newest stay, at least 2.
+  // Throws std::runtime_error when the directory cannot be made or written.
+  CheckpointStore(std::filesystem::path dir, size_t keep);
+
+  // `write` fills the directory it is given. On any exception nothing is committed and the exception
+  // goes on; disk errors are std::runtime_error with the path. Prunes afterwards. Returns the path.
+  // Committing a version that exists replaces it.
+  std::filesystem::path commit(CheckpointVersion at,
+                               const std::function<void(const std::filesystem::path& dir)>& write,
+                               nlohmann::json meta = nlohmann::json::object());
+
+  // The newest complete one whose files all have their sizes and checksums.
+  [[nodiscard]] LatestCheckpoint latest() const;
+  // Complete ones, oldest first, without reading their files.
+  [[nodiscard]] std::vector<Checkpoint> list() const;
+  // Empty: sound. Otherwise what is wrong, in one line.
+  [[nodiscard]] static std::string verify(const std::filesystem::path& checkpoint);
+
+  // The best by held-out evaluation is not pruned; the mark moves to this one.
+  // Throws std::invalid_argument when there is no such checkpoint.
+  void mark_best(CheckpointVersion at);
+
+ private:
+  void prune() const;
+  std::filesystem::path dir_;
+  size_t keep_;
+};
+
+}  // namespace charter::store

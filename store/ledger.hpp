@@ -1,0 +1,166 @@
+// The run's database: what work exists, what came of it, what was trained on it, how far each stage is.
+// SQLite in WAL mode with synchronous=FULL: what a call or a batch committed survives a power cut.
+// One writer per database, in any number of processes (the second is refused); readers may open it
+// read-only while a run is live. Used by one thread.
+//
+// Life of a work item: pending -> recorded -> trained, or quarantined(reason) from pending. trained and
+// quarantined are terminal, except that a restore undoes training the surviving checkpoint has not seen.
+//
+// Errors: every method throws LedgerError, one line with the path, when the database cannot be read or
+// written. An unknown id is std::invalid_argument: the caller invented it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace charter::store {
+
+class LedgerError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+enum class WorkState : uint8_t { kPending, kRecorded, kTrained, kQuarantined };
+[[nodiscard]] const char* name(WorkState state);
+
+// The four first fields identify an item within the run.
+struct WorkItem {
+  std::string stage;
+  std::string kind;       // sl_chain, helpful_sample, pair, rollout, eval
+  std::string prompt_id;
+  int64_t repeat = 0;     // which sample of the prompt
+  std::string payload;    // what the worker needs, opaque here
+};
+
+struct WorkRow {
+  int64_t id = 0;  // from 1, in the order of creation
+  WorkItem item;
+  WorkState state = WorkState::kPending;
+  int64_t attempts = 0;  // failed leases
+  std::string reason;    // of the quarantine
+};
+
+struct Record {
+  int64_t work_id = 0;
+  std::string kind;  // an item may have one record of each kind
+  std::string body;  // JSON text or bytes, opaque here
+  int64_t lineage = 0;
+  int64_t version = 0;  // of the policy that made it
+};
+
+struct RecordRow {
+  Record record;
+  WorkItem item;
+  WorkState state = WorkState::kRecorded;
+  double created = 0;  // unix seconds
+};
+
+struct StateCounts {
+  int64_t pending = 0, recorded = 0, trained = 0, quarantined = 0;
+  [[nodiscard]] int64_t total() const { return pending + recorded + trained + quarantined; }
+};
+
+enum class StageState : uint8_t { kPending, kRunning, kDone, kSkipped };
+[[nodiscard]] const char* name(StageState state);
+
+struct StageRow {
+  std::string name{};
+  StageState state = StageState::kPending;
+  std::string reason{};  // of a skip
+  double planned_seconds = 0;
+  double spent_seconds = 0;
+  double started = 0, ended = 0;  // unix seconds; 0: not yet
+  std::string detail = "{}";      // JSON
+};
+
+struct EventRow {
+  double time = 0;  // unix seconds
+  std::string level;
+  std::string text;
+};
+
+struct VersionRow {
+  std::string model;
+  int64_t lineage = 0;
+  int64_t version = 0;
+  std::string path;
+  std::string stats = "{}";  // JSON
+};
+
+// Where an item goes when its training is undone.
+enum class Reopen : uint8_t {
+  kPending,   // its records came from weights that are gone: they are deleted and made again
+  kRecorded,  // its records stand (SL and preference data)
+};
+
+class Ledger {
+ public:
+  // Creates the database if it is missing (its directory must exist) or checks that it is sound, of this
+  // schema version and of this run.
+  [[nodiscard]] static Ledger open(const std::filesystem::path& path, const std::string& run_id);
+  [[nodiscard]] static Ledger open_read_only(const std::filesystem::path& path);
+  Ledger(Ledger&&) noexcept;
+  Ledger& operator=(Ledger&&) noexcept;
+  ~Ledger();
+
+  // One transaction around everything `work` does; all of it or, after an exception, nothing. A commit
+  // costs an fsync, so the ledger's actor puts what arrived together into one batch. Batches nest.
+  void batch(const std::function<void()>& work);
+
+  // Items that exist already are left as they are. Returns how many are new.
+  size_t add_work(std::span<const WorkItem> items);
+  // In the order of ids, from the first above after_id. No kinds: all.
+  [[nodiscard]] std::vector<WorkRow> pending(const std::string& stage,
+                                             std::span<const std::string> kinds, size_t limit,
+                                             int64_t after_id = 0) const;
+  [[nodiscard]] std::optional<WorkRow> find(int64_t id) const;
+  // A lease failed. Returns how many have.
+  int64_t count_attempt(int64_t id);
+  // False when the item has a record of that kind already, or is quarantined: nothing changes then.
+  bool record(const Record& record);
+  // Also for items trained before: the newest training counts.
+  void mark_trained(const std::string& model, int64_t lineage, int64_t version,
+                    std::span<const int64_t> ids);
+  void quarantine(int64_t id, const std::string& reason);
+
+  // Empty kind: all kinds of the stage.
+  [[nodiscard]] StateCounts count_by_state(const std::string& stage,
+                                           const std::string& kind = {}) const;
+  // Streams records in the order of ids until `row` returns false. Empty kind: all record kinds.
+  void for_each_record(const std::string& stage, const std::string& kind,
+                       const std::function<bool(const RecordRow&)>& row) const;
+
+  // The surviving checkpoint of `model` is (lineage, version): training after it, or in a later lineage,
+  // is undone. Returns how many items that reopens.
+  size_t restore_to(const std::string& model, int64_t lineage, int64_t version,
+                    Reopen to = Reopen::kPending);
+  // Items recorded and not trained, whose records nobody holds any more (a lost replay buffer).
+  size_t reopen_recorded(const std::string& stage);
+
+  [[nodiscard]] int64_t lineage() const;
+  int64_t raise_lineage();  // returns the new one
+
+  void set_stage(const StageRow& stage);
+  [[nodiscard]] std::optional<StageRow> stage(const std::string& name) const;
+  [[nodiscard]] std::vector<StageRow> stages() const;  // in the order they were first set
+  void add_event(const std::string& level, const std::string& text);
+  [[nodiscard]] std::vector<EventRow> events(size_t newest) const;  // oldest of them first
+  void add_version(const VersionRow& version);                      // replaces the same one
+  [[nodiscard]] std::vector<VersionRow> versions(const std::string& model) const;
+  void set_meta(const std::string& key, const std::string& value);
+  [[nodiscard]] std::optional<std::string> meta(const std::string& key) const;
+
+ private:
+  struct Impl;
+  explicit Ledger(std::unique_ptr<Impl> impl);
+  [[nodiscard]] size_t reopen(const std::string& where_ids, Reopen to);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace charter::store

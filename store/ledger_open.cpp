@@ -1,0 +1,98 @@
+// Opening a ledger: the writer's lock, the tables, and the checks.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "store/ledger.hpp"
+#include "store/ledger_schema.hpp"
+
+namespace charter::store {
+
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, std::string why) {
+  std::replace(why.begin(), why.end(), '\n', ' ');
+  throw LedgerError("ledger " + path.string() + ": " + why);
+}
+
+// The lock dies with the process, so a killed writer never has to be cleaned up after.
+WriterLock lock_writer(const std::filesystem::path& path) {
+  const std::string file = path.string() + ".lock";
+  WriterLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock.fd < 0) fail(path, "cannot create " + file + ": " + std::strerror(errno));
+  if (::flock(lock.fd, LOCK_EX | LOCK_NB) != 0) fail(path, "another process is writing it");
+  return lock;
+}
+
+bool is_empty(Database& db) {
+  Query tables = db.query("SELECT count(*) FROM sqlite_master");
+  tables.step();
+  return tables.integer(0) == 0;
+}
+
+void check_sound(Database& db, const std::filesystem::path& path) {
+  Query check = db.query("PRAGMA quick_check(1)");
+  if (!check.step() || check.text(0) != "ok") fail(path, "the database is damaged: " + check.text(0));
+}
+
+void check_meta(Database& db, const std::filesystem::path& path, const std::string* run_id) {
+  std::string schema, run;
+  Query meta = db.query("SELECT key, value FROM meta");
+  while (meta.step()) {
+    if (meta.text(0) == "schema") schema = meta.text(1);
+    if (meta.text(0) == "run_id") run = meta.text(1);
+  }
+  const std::string expected = std::to_string(kLedgerSchema);
+  if (schema != expected) {
+    fail(path, "schema version is " + (schema.empty() ? "missing" : schema) + ", expected " + expected);
+  }
+  if (run_id != nullptr && run != *run_id) fail(path, "run id is " + run + ", expected " + *run_id);
+}
+
+}  // namespace
+
+WriterLock::~WriterLock() {
+  if (fd >= 0) ::close(fd);
+}
+
+Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+Ledger::~Ledger() = default;
+
+Ledger Ledger::open(const std::filesystem::path& path, const std::string& run_id) {
+  const auto parent = path.parent_path();
+  if (!parent.empty() && !std::filesystem::is_directory(parent)) {
+    fail(path, "its directory does not exist");
+  }
+  auto impl = std::make_unique<Impl>(lock_writer(path), path, false);
+  Database& db = impl->db;
+  db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
+  if (is_empty(db)) {
+    db.execute("BEGIN IMMEDIATE");
+    db.execute(kLedgerTables);
+    Ledger ledger(std::move(impl));
+    ledger.set_meta("schema", std::to_string(kLedgerSchema));
+    ledger.set_meta("run_id", run_id);
+    ledger.set_meta("lineage", "0");
+    ledger.impl_->db.execute("COMMIT");
+    return ledger;
+  }
+  check_sound(db, path);
+  check_meta(db, path, &run_id);
+  return Ledger(std::move(impl));
+}
+
+Ledger Ledger::open_read_only(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) fail(path, "there is no such file");
+  auto impl = std::make_unique<Impl>(WriterLock{}, path, true);
+  check_meta(impl->db, path, nullptr);
+  return Ledger(std::move(impl));
+}
+
+}  // namespace charter::store

@@ -1,0 +1,68 @@
+// The little of SQLite that the ledger needs: a connection and statements that are reused.
+// Errors are LedgerError with the path and SQLite's text. Used by one thread.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace charter::store {
+
+// One run of a prepared statement: bind, step, read columns. Reset when it goes out of scope, so that a
+// second use of the same SQL text within that scope is an error of the program.
+class Query {
+ public:
+  Query(sqlite3_stmt* statement, const std::string& path);
+  ~Query();
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  Query& bind(int64_t value);
+  Query& bind(double value);
+  Query& bind(std::string_view value);  // the view must live until the last step
+  Query& bind_blob(std::string_view value);
+  bool step();  // true: a row
+  void run() {
+    while (step()) {
+    }
+  }
+
+  [[nodiscard]] int64_t integer(int column) const;
+  [[nodiscard]] double real(int column) const;
+  [[nodiscard]] std::string text(int column) const;
+
+ private:
+  void check(int code);
+  sqlite3_stmt* statement_;
+  const std::string& path_;
+  int next_ = 1;
+};
+
+class Database {
+ public:
+  Database(const std::filesystem::path& path, bool read_only);
+
+  [[nodiscard]] Query query(const std::string& sql);
+  void execute(const std::string& sql);  // one or several statements without parameters
+  [[nodiscard]] int64_t changes() const { return sqlite3_changes64(handle_.get()); }
+  [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+  };
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  std::string path_;
+  std::unique_ptr<sqlite3, Close> handle_;
+  std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
+};
+
+}  // namespace charter::store
