@@ -30,7 +30,21 @@ struct Kernels {
   double (*row_logsumexp)(const float* x, int64_t n, float scale);
   // x = factor * exp(x * scale - shift), in place.
   void (*row_exp)(float* x, int64_t n, float scale, float shift, float factor);
+  // x = exp(x - max(x)), in place; returns the sum and writes the maximum.
+  float (*softmax_row)(float* x, int64_t n, float* max);
+  void (*scale)(float* x, int64_t n, float factor);  // x *= factor
   void (*add)(const float* x, int64_t n, float* y);  // y += x
+
+  int64_t panel;  // outputs in a packed panel
+  // weight [out, in] -> ceil(out / panel) panels of [in, panel], the last one padded with zeros.
+  void (*pack_panels)(const float* weight, int64_t out, int64_t in, float* packed);
+  // y[r][o] (+)= sum_k x[r][k] W[o][k] for the outputs o of panels [panel_begin, panel_end).
+  void (*gemm_panels)(const float* x, int64_t ldx, int64_t rows, const float* packed, int64_t out,
+                      int64_t in, int64_t panel_begin, int64_t panel_end, float* y, int64_t ldy,
+                      bool accumulate);
+  // c [rows, n] (+)= a [rows, k] b [k, n], rows lda, ldb and ldc floats apart.
+  void (*small_gemm)(const float* a, int64_t lda, int64_t rows, const float* b, int64_t ldb, int64_t k,
+                     int64_t n, float* c, int64_t ldc, bool accumulate);
 };
 
 [[nodiscard]] const Kernels& kernels();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "model/gemm_impl.hpp"
 #include "model/kernels.hpp"
 
 namespace charter::model {
@@ -103,6 +104,24 @@ void row_exp(float* x, int64_t n, float scale, float shift, float factor) {
   for (int64_t i = 0; i < n; ++i) x[i] = factor * fast_exp(x[i] * scale - shift);
 }
 
+float softmax_row(float* x, int64_t n, float* max) {
+  float top = -INFINITY, sum = 0;
+#pragma omp simd reduction(max : top)
+  for (int64_t i = 0; i < n; ++i) top = x[i] > top ? x[i] : top;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] = fast_exp(x[i] - top);
+    sum += x[i];
+  }
+  *max = top;
+  return sum;
+}
+
+void scale(float* x, int64_t n, float factor) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+}
+
 void add(const float* x, int64_t n, float* y) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] += x[i];
@@ -120,7 +139,13 @@ const Kernels CHARTER_KERNELS = {
     .rope = rope,
     .row_logsumexp = row_logsumexp,
     .row_exp = row_exp,
+    .softmax_row = softmax_row,
+    .scale = scale,
     .add = add,
+    .panel = kPanel,
+    .pack_panels = pack_panels,
+    .gemm_panels = gemm_panels,
+    .small_gemm = small_gemm,
 };
 
 }  // namespace charter::model

@@ -1,0 +1,144 @@
+#include "model/packed_model.hpp"
+
+#include <ATen/ATen.h>
+
+#include <stdexcept>
+
+#include "model/kernels.hpp"
+#include "model/packed_model_impl.hpp"
+#include "model/parallel.hpp"
+
+namespace charter::model {
+namespace {
+
+void require_cpu_float(const at::Tensor& tensor, const char* name) {
+  if (tensor.is_cpu() && tensor.scalar_type() == at::kFloat) return;
+  throw std::invalid_argument(std::string(name) + ": got " + tensor.toString() +
+                              ", expected float32 on the CPU");
+}
+
+PackedMatrix pack_rows(const std::vector<at::Tensor>& parts) {
+  for (const auto& part : parts) require_cpu_float(part, "weight");
+  return pack_matrix(parts.size() == 1 ? parts[0] : at::cat(parts));
+}
+
+std::optional<PackedAdapter> pack_adapter(const std::vector<const Linear*>& linears) {
+  PackedAdapter result;
+  std::vector<at::Tensor> a;
+  int64_t column = 0, out = 0;
+  for (const Linear* linear : linears) {
+    if (linear->has_adapter()) {
+      const int64_t rank = linear->lora_a.size(0);
+      a.push_back(linear->lora_a.detach());
+      result.parts.push_back(
+          {pack_matrix(linear->lora_b.detach() * linear->lora_scale), column, out});
+      column += rank;
+    }
+    out += linear->weight.size(0);
+  }
+  if (a.empty()) return std::nullopt;
+  result.a = pack_rows(a);
+  return result;
+}
+
+PackedLayer pack_layer(const Layer& layer) {
+  PackedLayer result;
+  const auto weight = [](const Linear& l) { return l.weight.detach(); };
+  const auto copy = [](const at::Tensor& t) { return t.defined() ? t.detach().clone() : t; };
+  result.qkv = pack_rows({weight(layer.q), weight(layer.k), weight(layer.v)});
+  result.o = pack_rows({weight(layer.o)});
+  result.gate_up = pack_rows({weight(layer.gate), weight(layer.up)});
+  result.down = pack_rows({weight(layer.down)});
+  if (layer.q.bias.defined()) {
+    result.qkv_bias = at::cat({layer.q.bias.detach(), layer.k.bias.detach(), layer.v.bias.detach()});
+  }
+  result.input_norm = copy(layer.input_norm);
+  result.post_attention_norm = copy(layer.post_attention_norm);
+  result.q_norm = copy(layer.q_norm);
+  result.k_norm = copy(layer.k_norm);
+  return result;
+}
+
+void pack_adapters(const Transformer& transformer, PackedModel::Impl& impl) {
+  std::vector<PackedAdapters> adapters;
+  bool any = false;
+  for (const Layer& l : transformer.layers) {
+    PackedAdapters layer;
+    layer.qkv = pack_adapter({&l.q, &l.k, &l.v});
+    layer.o = pack_adapter({&l.o});
+    layer.gate_up = pack_adapter({&l.gate, &l.up});
+    layer.down = pack_adapter({&l.down});
+    any = any || layer.qkv || layer.o || layer.gate_up || layer.down;
+    adapters.push_back(std::move(layer));
+  }
+  if (any) impl.adapters = std::move(adapters);
+  impl.head_adapter = pack_adapter({&transformer.head});
+}
+
+int64_t bytes_of(const PackedMatrix& matrix) { return matrix.data.numel() * 4; }
+
+}  // namespace
+
+PackedMatrix pack_matrix(const at::Tensor& weight) {
+  require_cpu_float(weight, "weight");
+  const at::Tensor rows = weight.contiguous();
+  const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
+  const int64_t panels = (out + width - 1) / width;
+  PackedMatrix result{at::empty({panels, in, width}, at::kFloat), out, in};
+  const float* source = rows.const_data_ptr<float>();
+  float* target = result.data.mutable_data_ptr<float>();
+  parallel_for(0, panels, 4, [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(end * width, out);
+    kernels().pack_panels(source + begin * width * in, last - begin * width, in,
+                          target + begin * width * in);
+  });
+  return result;
+}
+
+std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transformer,
+                                                     Precision precision, int64_t batch_class) {
+  if (precision != Precision::kFloat32) {
+    throw std::invalid_argument("precision: got int8, expected float32, the one this engine computes in");
+  }
+  if (batch_class < 1) {
+    throw std::invalid_argument("batch_class: got " + std::to_string(batch_class) + ", expected >= 1");
+  }
+  const at::NoGradGuard no_grad;
+  auto base = std::make_shared<PackedBase>();
+  base->config = transformer.config;
+  for (const Layer& layer : transformer.layers) {
+    base->layers.push_back(pack_layer(layer));
+    const PackedLayer& p = base->layers.back();
+    base->bytes += bytes_of(p.qkv) + bytes_of(p.o) + bytes_of(p.gate_up) + bytes_of(p.down);
+  }
+  base->final_norm = transformer.final_norm.detach().clone();
+  require_cpu_float(transformer.embedding, "embedding");
+  // A copy: a learner in the same process updates its tensors in place.
+  if (!transformer.embedding.is_same(transformer.head.weight)) {
+    base->embedding = transformer.embedding.detach().clone();
+  }
+  base->head = pack_matrix(transformer.head.weight.detach());
+  base->bytes += bytes_of(base->head);
+  if (transformer.head.bias.defined()) base->head_bias = transformer.head.bias.detach().clone();
+  base->rope = rope_table(transformer.config, transformer.config.max_position);
+  auto impl = std::make_shared<Impl>();
+  impl->base = std::move(base);
+  pack_adapters(transformer, *impl);
+  return std::make_shared<const PackedModel>(std::move(impl));
+}
+
+std::shared_ptr<const PackedModel> PackedModel::with_adapters(const Transformer& transformer) const {
+  if (!(transformer.config == config())) {
+    throw std::invalid_argument("transformer: its config differs from the packed base's, expected the same model");
+  }
+  const at::NoGradGuard no_grad;
+  auto impl = std::make_shared<Impl>();
+  impl->base = impl_->base;
+  pack_adapters(transformer, *impl);
+  return std::make_shared<const PackedModel>(std::move(impl));
+}
+
+const ModelConfig& PackedModel::config() const { return impl_->base->config; }
+int64_t PackedModel::packed_bytes() const { return impl_->base->bytes; }
+
+}  // namespace charter::model

@@ -1,0 +1,89 @@
+#include "model/packed_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include "model/kernels.hpp"
+#include "model/packed_model_impl.hpp"
+#include "tests/model/engine_fixture.hpp"
+
+namespace charter::model {
+extern const Kernels kernels_avx2, kernels_avx512;
+namespace {
+
+TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
+  std::vector<const Kernels*> sets{&kernels_avx2};
+  if (__builtin_cpu_supports("avx512f")) sets.push_back(&kernels_avx512);
+  for (const Kernels* k : sets) {
+    for (const auto& [rows, out, in] : {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64}, {5, 50, 7}, {33, 576, 576},
+                                        {130, 97, 48}, {9, 3, 1}}) {
+      const auto x = at::randn({rows, in}), w = at::randn({out, in});
+      const int64_t panels = (out + k->panel - 1) / k->panel;
+      at::Tensor packed = at::empty({panels, in, k->panel}), y = at::ones({rows, out});
+      k->pack_panels(w.const_data_ptr<float>(), out, in, packed.mutable_data_ptr<float>());
+      for (const bool accumulate : {false, true}) {
+        const auto expected = at::matmul(x, w.t()) + (accumulate ? y : at::zeros_like(y));
+        k->gemm_panels(x.const_data_ptr<float>(), in, rows, packed.const_data_ptr<float>(), out, in, 0, panels,
+                       y.mutable_data_ptr<float>(), out, accumulate);
+        EXPECT_LT((y - expected).abs().max().item<double>(), 1e-3) << k->isa << rows << "x" << out << "x" << in;
+      }
+    }
+  }
+}
+
+TEST(PackedMatrix, ARowDoesNotDependOnTheRowsBesideIt) {
+  const auto x = at::randn({37, 576}), w = at::randn({96, 576});
+  const PackedMatrix m = pack_matrix(w);
+  const auto product = [&](const at::Tensor& rows) {
+    at::Tensor y = at::empty({rows.size(0), 96});
+    kernels().gemm_panels(rows.const_data_ptr<float>(), 576, rows.size(0), m.panels(), 96, 576, 0,
+                          m.data.size(0), y.mutable_data_ptr<float>(), 96, false);
+    return y;
+  };
+  const auto all = product(x);
+  for (const int64_t begin : {0, 5, 36}) {
+    const auto part = x.narrow(0, begin, 1).contiguous();
+    EXPECT_TRUE(at::equal(product(part), all.narrow(0, begin, 1))) << begin;
+  }
+}
+
+TEST(PackedModel, AdaptersBesideEqualAdaptersMerged) {
+  Transformer t = tiny_transformer({.tied = false});
+  const auto base = PackedModel::make(t);
+  add_random_adapters(t);
+  const auto beside = base->with_adapters(t);
+  EXPECT_EQ(&beside->impl().base->config, &base->impl().base->config);  // one packed base
+  ModelFiles files;
+  files.config = t.config;
+  for (const auto& [name, tensor] : merged_tensors(t)) files.tensors[name] = tensor;
+  const auto merged = PackedModel::make(make_transformer(files));
+  auto request = request_of(0, tiny_tokens(70, 1), 1);
+  request.continuation = tiny_tokens(60, 2);
+  std::vector<std::vector<float>> results;
+  for (const auto& model : {beside, merged, base}) {
+    Engine engine(model, nullptr, {}, {.max_batch = 1, .max_context = 512});
+    engine.submit(request);
+    results.push_back(run_all(engine).at(0).logprobs);
+  }
+  EXPECT_LT(largest_difference(results[0], results[1]), 1e-4);
+  EXPECT_GT(largest_difference(results[0], results[2]), 1e-2);  // the adapters do something
+}
+
+TEST(PackedModel, IsACopyThatTrainingDoesNotTouch) {
+  Transformer t = tiny_transformer();
+  Engine engine = engine_of(t);
+  engine.submit(request_of(0, tiny_tokens(20, 1), 10));
+  const auto before = run_all(engine).at(0).logprobs;
+  for_each_linear(t, [](const std::string&, Linear& l) { l.weight.zero_(); });
+  t.final_norm.zero_();
+  auto again = request_of(0, tiny_tokens(20, 1), 10);
+  engine.submit(again);
+  EXPECT_LT(largest_difference(run_all(engine).at(0).logprobs, before), 1e-5);
+}
+
+TEST(PackedModel, RefusesAdaptersOfAnotherModel) {
+  const auto base = PackedModel::make(tiny_transformer());
+  EXPECT_THROW((void)base->with_adapters(tiny_transformer({.vocab = 50})), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace charter::model
