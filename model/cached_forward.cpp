@@ -1,0 +1,221 @@
+#include "model/cached_forward.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "model/kernels.hpp"
+
+namespace charter::model {
+namespace {
+
+constexpr int64_t kLogitRows = 64;  // rows of logits alive at once
+constexpr int64_t kWorthATeam = 500'000;  // multiplications of a layer below which meeting costs more
+
+void fit(std::vector<float>& v, int64_t n) {
+  if (v.size() < static_cast<size_t>(n)) v.resize(static_cast<size_t>(n));
+}
+
+int64_t panels_of(const PackedMatrix& m) { return (m.out + kernels().panel - 1) / kernels().panel; }
+
+// Rows to a piece, so that each member gets a few pieces and none is a sliver.
+int64_t row_grain(int64_t rows, int members) { return std::max<int64_t>(1, rows / (members * 4)); }
+
+int64_t thin_width(const PackedModel::Impl& model) {
+  int64_t width = 0;
+  const auto consider = [&](const std::optional<PackedAdapter>& a) {
+    if (a) width = std::max(width, a->a.out);
+  };
+  for (const PackedAdapters& layer : model.adapters) {
+    for (const auto* a : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) consider(*a);
+  }
+  consider(model.head_adapter);
+  return width;
+}
+
+}  // namespace
+
+void StepBatch::clear() {
+  tokens.clear();
+  positions.clear();
+  owner.clear();
+  sequences.clear();
+  logit_rows.clear();
+}
+
+struct CachedForward::Pass {
+  CachedForward& self;
+  const PackedModel::Impl& model;
+  const StepBatch& batch;
+  Team& team;
+  const PackedBase& base = *model.base;
+  const ModelConfig& c = base.config;
+  const int64_t rows = static_cast<int64_t>(batch.tokens.size());
+  const int64_t q_width = c.num_heads * c.head_dim, kv_width = c.num_kv_heads * c.head_dim;
+  const int64_t qkv_width = q_width + 2 * kv_width;
+
+  template <typename Body>
+  void for_rows(int64_t count, const Body& body) {
+    team.for_range(count, row_grain(count, team.size()), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) body(r);
+    });
+  }
+
+  // y [n, out] (+)= x W^T + (x A^T) B^T. The thin product with A runs beside the one with W.
+  void product(const PackedMatrix& w, const std::optional<PackedAdapter>& adapter, const float* x,
+               int64_t n, float* y, bool accumulate) {
+    const int64_t panels = panels_of(w), thin = adapter ? panels_of(adapter->a) : 0;
+    const int64_t grain = std::max<int64_t>(1, panels / (team.size() * 8));
+    const auto& k = kernels();
+    team.for_range(panels + thin, grain, [&](int64_t begin, int64_t end) {
+      if (begin < panels) {
+        k.gemm_panels(x, w.in, n, w.panels(), w.out, w.in, begin, std::min(end, panels), y, w.out,
+                      accumulate);
+      }
+      if (end > panels) {
+        const PackedMatrix& a = adapter->a;
+        k.gemm_panels(x, a.in, n, a.panels(), a.out, a.in, std::max<int64_t>(0, begin - panels),
+                      end - panels, self.thin_.data(), a.out, false);
+      }
+    });
+    if (adapter) add_adapter(*adapter, n, y, w.out);
+  }
+
+  void add_adapter(const PackedAdapter& adapter, int64_t n, float* y, int64_t ldy) {
+    for (const PackedAdapter::Part& part : adapter.parts) {
+      const PackedMatrix& b = part.b;
+      team.for_range(panels_of(b), 4, [&](int64_t begin, int64_t end) {
+        kernels().gemm_panels(self.thin_.data() + part.column, adapter.a.out, n, b.panels(), b.out,
+                              b.in, begin, end, y + part.out, ldy, true);
+      });
+    }
+  }
+
+  void embed() {
+    const int64_t h = c.hidden_size, width = kernels().panel;
+    for_rows(rows, [&](int64_t r) {
+      const int64_t token = batch.tokens[static_cast<size_t>(r)];
+      float* to = self.x_.data() + r * h;
+      if (base.embedding.defined()) {
+        std::copy_n(base.embedding.const_data_ptr<float>() + token * h, h, to);
+        return;
+      }
+      const float* panel = base.head.panels() + token / width * width * h + token % width;
+      for (int64_t i = 0; i < h; ++i) to[i] = panel[i * width];
+    });
+  }
+
+  void norm_rows(const at::Tensor& weight) {
+    const int64_t h = c.hidden_size;
+    const float* w = weight.const_data_ptr<float>();
+    for_rows(rows, [&](int64_t r) {
+      kernels().rms_norm(self.x_.data() + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
+                         self.h_.data() + r * h, nullptr);
+    });
+  }
+
+  // Bias, QK norm and rotation of one row of QKV in place.
+  void finish_qkv(const PackedLayer& layer, int64_t r) {
+    float* row = self.qkv_.data() + r * qkv_width;
+    const int64_t half = c.head_dim / 2, position = batch.positions[static_cast<size_t>(r)];
+    const auto eps = static_cast<float>(c.rms_norm_eps);
+    if (layer.qkv_bias.defined()) {
+      kernels().add(layer.qkv_bias.const_data_ptr<float>(), qkv_width, row);
+    }
+    if (layer.q_norm.defined()) {
+      kernels().rms_norm(row, layer.q_norm.const_data_ptr<float>(), eps, c.num_heads, c.head_dim, row,
+                         nullptr);
+      kernels().rms_norm(row + q_width, layer.k_norm.const_data_ptr<float>(), eps, c.num_kv_heads,
+                         c.head_dim, row + q_width, nullptr);
+    }
+    const float* cos = base.rope.cos.const_data_ptr<float>() + position * half;
+    const float* sin = base.rope.sin.const_data_ptr<float>() + position * half;
+    kernels().rope(row, cos, sin, c.num_heads + c.num_kv_heads, c.head_dim, 1.0f, row);
+  }
+
+  void attend(const PackedLayer& layer, const PackedAdapters& adapters, int64_t index) {
+    norm_rows(layer.input_norm);
+    product(layer.qkv, adapters.qkv, self.h_.data(), rows, self.qkv_.data(), false);
+    for_rows(rows, [&](int64_t r) {
+      finish_qkv(layer, r);
+      const float* row = self.qkv_.data() + r * qkv_width;
+      const int64_t position = batch.positions[static_cast<size_t>(r)];
+      const auto owner = static_cast<size_t>(batch.owner[static_cast<size_t>(r)]);
+      const auto& blocks = *batch.sequences[owner].blocks;
+      self.kv_.write(blocks[static_cast<size_t>(position / kKvBlockTokens)],
+                     position % kKvBlockTokens, index, row + q_width, row + q_width + kv_width);
+    });
+    self.attention_.run(team, index, self.qkv_.data(), qkv_width, self.mixed_.data());
+    product(layer.o, adapters.o, self.mixed_.data(), rows, self.x_.data(), true);
+  }
+
+  void feed_forward(const PackedLayer& layer, const PackedAdapters& adapters) {
+    const int64_t f = c.intermediate_size;
+    norm_rows(layer.post_attention_norm);
+    product(layer.gate_up, adapters.gate_up, self.h_.data(), rows, self.gate_up_.data(), false);
+    for_rows(rows, [&](int64_t r) {
+      const float* gate = self.gate_up_.data() + r * 2 * f;
+      kernels().swiglu(gate, gate + f, 2 * f, 1, f, self.act_.data() + r * f);
+    });
+    product(layer.down, adapters.down, self.act_.data(), rows, self.x_.data(), true);
+  }
+
+  void head(const LogitSink& sink) {
+    const int64_t h = c.hidden_size, total = static_cast<int64_t>(batch.logit_rows.size());
+    const float* w = base.final_norm.const_data_ptr<float>();
+    for (int64_t first = 0; first < total; first += kLogitRows) {
+      const int64_t n = std::min(kLogitRows, total - first);
+      for_rows(n, [&](int64_t i) {
+        const int64_t r = batch.logit_rows[static_cast<size_t>(first + i)];
+        kernels().rms_norm(self.x_.data() + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
+                           self.h_.data() + i * h, nullptr);
+      });
+      product(base.head, model.head_adapter, self.h_.data(), n, self.logits_.data(), false);
+      team.for_range(n, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          float* row = self.logits_.data() + i * c.vocab_size;
+          if (base.head_bias.defined()) {
+            kernels().add(base.head_bias.const_data_ptr<float>(), c.vocab_size, row);
+          }
+          sink(first + i, row);
+        }
+      });
+    }
+  }
+};
+
+CachedForward::CachedForward(const ModelConfig& config, const KvCache& kv)
+    : config_(config), kv_(kv), attention_(config, kv) {}
+
+void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch, const LogitSink& sink) {
+  const auto rows = static_cast<int64_t>(batch.tokens.size());
+  const int64_t q_width = config_.num_heads * config_.head_dim;
+  const int64_t kv_width = config_.num_kv_heads * config_.head_dim;
+  fit(x_, rows * config_.hidden_size);
+  fit(h_, rows * config_.hidden_size);
+  fit(qkv_, rows * (q_width + 2 * kv_width));
+  fit(mixed_, rows * q_width);
+  fit(gate_up_, rows * 2 * config_.intermediate_size);
+  fit(act_, rows * config_.intermediate_size);
+  fit(thin_, rows * thin_width(model));
+  const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
+  fit(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);
+  attention_.plan(batch.sequences);
+  const int64_t layer_weights =
+      config_.hidden_size * (2 * q_width + 2 * kv_width + 3 * config_.intermediate_size);
+  const int threads = rows * layer_weights < kWorthATeam ? 1 : at::get_num_threads();
+  Team::run(threads, [&](Team& team, int) {
+    Pass pass{*this, model, batch, team};
+    static const PackedAdapters kNone;
+    pass.embed();
+    for (size_t i = 0; i < pass.base.layers.size(); ++i) {
+      const PackedAdapters& adapters = model.adapters.empty() ? kNone : model.adapters[i];
+      pass.attend(pass.base.layers[i], adapters, static_cast<int64_t>(i));
+      pass.feed_forward(pass.base.layers[i], adapters);
+    }
+    pass.head(sink);
+  });
+}
+
+}  // namespace charter::model
