@@ -31,6 +31,7 @@ struct GenerationRequest {
   uint64_t id = 0;
   std::vector<int32_t> prompt;        // >= 1 token
   std::vector<int32_t> continuation;  // not empty: score these tokens instead of sampling
+  std::vector<int32_t> candidates;    // not empty: score each of these as the one token after the prompt
   SamplingParams sampling;
 };
 
@@ -38,7 +39,7 @@ enum class FinishReason { kStopToken, kStopString, kLength, kContext, kScored, k
 
 struct Completion {
   uint64_t id = 0;
-  std::vector<int32_t> tokens;             // sampled (or the scored continuation), the stop token included
+  std::vector<int32_t> tokens;             // sampled (or the scored continuation or candidates), the stop token included
   std::vector<float> logprobs;             // of each token under softmax(logits / temperature) that sampled it, natural log
   std::vector<WeightVersion> versions;     // the weights each token was sampled from
   std::string text;                        // decoded, cut before a stop string, without stop tokens
@@ -58,13 +59,14 @@ struct EngineStats {
   int64_t prefill_tokens = 0, decode_tokens = 0;
   int64_t prefix_hit_tokens = 0, prefix_lookup_tokens = 0;
   double prefill_seconds = 0, decode_seconds = 0;
-  int64_t kv_bytes = 0, prefix_bytes = 0;
+  int64_t kv_bytes = 0, prefix_bytes = 0;  // in use; the prefix cache's blocks are part of the KV's
 };
 
 // Used by one thread. Deterministic in fp32: a request's tokens do not depend on slot order; log-probs agree to 1e-4
 // whatever the batch.
 class Engine {
  public:
+  // `tokenizer` may be null: completions then have no text. Throws std::invalid_argument for options out of range.
   Engine(std::shared_ptr<const PackedModel> model, std::shared_ptr<const Tokenizer> tokenizer, WeightVersion version,
          EngineOptions options);
   ~Engine();
@@ -72,8 +74,10 @@ class Engine {
   Engine& operator=(Engine&&) noexcept;
 
   // Queues a request. Throws std::invalid_argument when the prompt is empty, holds an id outside the vocabulary, or does
-  // not leave room for one token in max_context.
+  // not leave room for one token (or the continuation) in max_context, when a sampling parameter is out of its range,
+  // when both a continuation and candidates are given, or stop strings without a tokenizer.
   void submit(GenerationRequest request);
+  // The next step returns what the request has so far as kCancelled. False: no such request.
   bool cancel(uint64_t id);
 
   // One prefill chunk or one decode step over all running sequences. Returns what finished in it.

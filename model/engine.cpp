@@ -1,0 +1,272 @@
+#include "model/engine.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "model/sampler.hpp"
+#include "model/scheduler.hpp"
+
+namespace charter::model {
+namespace {
+
+[[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& expected) {
+  throw std::invalid_argument(name + ": " + got + ", expected " + expected);
+}
+
+void check_ids(const char* name, const std::vector<int32_t>& ids, int64_t vocab) {
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= vocab) {
+      refuse(name, "holds id " + std::to_string(id), "ids in [0, " + std::to_string(vocab) + ")");
+    }
+  }
+}
+
+void check_sampling(const SamplingParams& p) {
+  if (!(p.temperature >= 0)) refuse("temperature", std::to_string(p.temperature), ">= 0");
+  if (!(p.top_p > 0 && p.top_p <= 1)) refuse("top_p", std::to_string(p.top_p), "in (0, 1]");
+  if (p.max_new_tokens < 1) refuse("max_new_tokens", std::to_string(p.max_new_tokens), ">= 1");
+  for (const std::string& stop : p.stop) {
+    if (stop.empty()) refuse("stop", "an empty string", "at least one byte");
+  }
+}
+
+void check_request(const GenerationRequest& r, int64_t vocab, int64_t max_context, bool has_tokenizer) {
+  if (r.prompt.empty()) refuse("prompt", "no tokens", "at least one");
+  check_ids("prompt", r.prompt, vocab);
+  check_ids("continuation", r.continuation, vocab);
+  check_ids("candidates", r.candidates, vocab);
+  if (!r.continuation.empty() && !r.candidates.empty()) {
+    refuse("candidates", "given beside a continuation", "one of them");
+  }
+  const auto needed = r.prompt.size() + std::max<size_t>(1, r.continuation.size());
+  if (static_cast<int64_t>(needed) > max_context) {
+    refuse("prompt",
+           std::to_string(r.prompt.size()) + " tokens and " +
+               std::to_string(std::max<size_t>(1, r.continuation.size())) + " after it",
+           "at most " + std::to_string(max_context) + " together");
+  }
+  check_sampling(r.sampling);
+  if (!r.sampling.stop.empty() && !has_tokenizer) refuse("stop", "given", "none without a tokenizer");
+}
+
+EngineOptions checked(EngineOptions options, const ModelConfig& config) {
+  if (options.max_batch < 1) refuse("max_batch", std::to_string(options.max_batch), ">= 1");
+  if (options.max_context < 2 || options.max_context > config.max_position) {
+    refuse("max_context", std::to_string(options.max_context),
+           "in [2, " + std::to_string(config.max_position) + "]");
+  }
+  if (options.prefill_chunk_tokens < 1) {
+    refuse("prefill_chunk_tokens", std::to_string(options.prefill_chunk_tokens), ">= 1");
+  }
+  return options;
+}
+
+bool contains(const std::vector<int32_t>& ids, int32_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  // What a row of logits is for, and what came of it.
+  struct Wanted {
+    Sequence* sequence;
+    int64_t index;  // of the response token the row predicts
+    SampledToken result{};
+  };
+
+  Impl(std::shared_ptr<const PackedModel> m, std::shared_ptr<const Tokenizer> t, WeightVersion v,
+       EngineOptions o)
+      : model(std::move(m)),
+        tokenizer(std::move(t)),
+        version(v),
+        options(checked(o, model->config())),
+        scheduler(model->config(), options),
+        forward(model->config(), scheduler.kv()) {}
+
+  std::vector<Completion> step();
+  void want_logits();
+  void use_logits(Wanted& wanted, std::span<const float> logits) const;
+  void apply(const Wanted& wanted);
+  std::optional<FinishReason> finished(const Sequence& s) const;
+  [[nodiscard]] bool stop_string_in_tail(const Sequence& s) const;
+  Completion complete(std::unique_ptr<Sequence> s, FinishReason reason) const;
+
+  std::shared_ptr<const PackedModel> model;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  WeightVersion version;
+  EngineOptions options;
+  EngineStats stats;
+  Scheduler scheduler;
+  CachedForward forward;
+  StepBatch batch;
+  std::vector<Wanted> wanted;
+  std::vector<Completion> cancelled;
+};
+
+// Rows whose next-token distribution a request needs: its last one when it samples, all from the end of the
+// prompt when it is scored.
+void Engine::Impl::want_logits() {
+  wanted.clear();
+  for (size_t i = 0; i < batch.sequences.size(); ++i) {
+    const StepSequence& part = batch.sequences[i];
+    Sequence* sequence = scheduler.scheduled()[i];
+    const int64_t first = sequence->prompt_size() - 1;  // the position that predicts response token 0
+    for (int64_t t = 0; t < part.rows; ++t) {
+      const int64_t position = part.start + t;
+      const bool last = position + 1 == static_cast<int64_t>(sequence->tokens.size());
+      const bool scored = !sequence->request.continuation.empty();
+      if (position < first || !(scored || last)) continue;
+      wanted.push_back({sequence, position - first});
+      batch.logit_rows.push_back(part.first_row + t);
+    }
+  }
+}
+
+// Runs on any member of the team: touches only its own entry and, for candidates, its own sequence.
+void Engine::Impl::use_logits(Wanted& w, std::span<const float> logits) const {
+  const GenerationRequest& request = w.sequence->request;
+  const SamplingParams& p = request.sampling;
+  if (!request.candidates.empty()) {
+    auto& logprobs = w.sequence->completion.logprobs;
+    for (const int32_t token : request.candidates) {
+      logprobs.push_back(token_logprob(logits, p.temperature, token));
+    }
+  } else if (!request.continuation.empty()) {
+    const int32_t token = request.continuation[static_cast<size_t>(w.index)];
+    w.result = {token, token_logprob(logits, p.temperature, token)};
+  } else {
+    w.result = sample(logits, p.temperature, p.top_p, uniform(p.seed, static_cast<uint64_t>(w.index)));
+  }
+}
+
+void Engine::Impl::apply(const Wanted& w) {
+  Completion& c = w.sequence->completion;
+  const GenerationRequest& request = w.sequence->request;
+  if (!request.candidates.empty()) {
+    c.tokens = request.candidates;
+    c.versions.assign(c.tokens.size(), version);
+    return;
+  }
+  c.tokens.push_back(w.result.token);
+  c.logprobs.push_back(w.result.logprob);
+  c.versions.push_back(version);
+  if (request.continuation.empty()) w.sequence->tokens.push_back(w.result.token);
+}
+
+// Looks at the newest tokens only: a string of n bytes ends in at most n tokens, and a few more cover
+// tokens that decode to nothing.
+bool Engine::Impl::stop_string_in_tail(const Sequence& s) const {
+  size_t longest = 0;
+  for (const std::string& stop : s.request.sampling.stop) longest = std::max(longest, stop.size());
+  if (longest == 0) return false;
+  const auto& tokens = s.completion.tokens;
+  const size_t n = std::min(tokens.size(), longest + 8);
+  const std::string tail = tokenizer->decode(std::span(tokens).last(n));
+  return std::any_of(s.request.sampling.stop.begin(), s.request.sampling.stop.end(),
+                     [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
+}
+
+std::optional<FinishReason> Engine::Impl::finished(const Sequence& s) const {
+  const Completion& c = s.completion;
+  const GenerationRequest& r = s.request;
+  if (c.tokens.empty()) return std::nullopt;
+  if (!r.candidates.empty()) return FinishReason::kScored;
+  if (!r.continuation.empty()) {
+    if (c.tokens.size() < r.continuation.size()) return std::nullopt;
+    return FinishReason::kScored;
+  }
+  if (contains(r.sampling.stop_tokens, c.tokens.back())) return FinishReason::kStopToken;
+  if (stop_string_in_tail(s)) return FinishReason::kStopString;
+  if (static_cast<int64_t>(c.tokens.size()) >= r.sampling.max_new_tokens) return FinishReason::kLength;
+  if (static_cast<int64_t>(s.tokens.size()) >= options.max_context) return FinishReason::kContext;
+  return std::nullopt;
+}
+
+Completion Engine::Impl::complete(std::unique_ptr<Sequence> s, FinishReason reason) const {
+  Completion c = std::move(s->completion);
+  c.id = s->request.id;
+  c.finish = reason;
+  c.prompt_tokens = s->prompt_size();
+  if (tokenizer == nullptr) return c;
+  std::span<const int32_t> text(c.tokens);
+  if (reason == FinishReason::kStopToken) text = text.first(text.size() - 1);
+  c.text = tokenizer->decode(text);
+  size_t cut = c.text.size();
+  for (const std::string& stop : s->request.sampling.stop) cut = std::min(cut, c.text.find(stop));
+  c.text.resize(cut);
+  return c;
+}
+
+std::vector<Completion> Engine::Impl::step() {
+  std::vector<Completion> done = std::move(cancelled);
+  cancelled.clear();
+  const auto begin = std::chrono::steady_clock::now();
+  const int64_t decoded_before = stats.decode_tokens;
+  scheduler.plan(batch, stats);
+  if (batch.tokens.empty()) return done;
+  want_logits();
+  forward.run(model->impl(), batch, [&](int64_t index, float* logits) {
+    use_logits(wanted[static_cast<size_t>(index)],
+               {logits, static_cast<size_t>(model->config().vocab_size)});
+  });
+  scheduler.commit(batch);
+  for (const Wanted& w : wanted) apply(w);
+  const auto scheduled = scheduler.scheduled();
+  for (Sequence* sequence : scheduled) {
+    const auto reason = finished(*sequence);
+    if (reason) done.push_back(complete(scheduler.retire(sequence), *reason));
+  }
+  // A shared step's time is divided by its rows.
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+  const double decoding = static_cast<double>(stats.decode_tokens - decoded_before) /
+                          static_cast<double>(batch.tokens.size());
+  stats.decode_seconds += spent.count() * decoding;
+  stats.prefill_seconds += spent.count() * (1 - decoding);
+  stats.kv_bytes = scheduler.kv().blocks_in_use() * scheduler.kv().block_bytes();
+  stats.prefix_bytes = scheduler.prefix_bytes();
+  return done;
+}
+
+Engine::Engine(std::shared_ptr<const PackedModel> model, std::shared_ptr<const Tokenizer> tokenizer,
+               WeightVersion version, EngineOptions options)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(tokenizer), version, options)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+void Engine::submit(GenerationRequest request) {
+  check_request(request, impl_->model->config().vocab_size, impl_->options.max_context,
+                impl_->tokenizer != nullptr);
+  impl_->scheduler.submit(std::move(request));
+}
+
+bool Engine::cancel(uint64_t id) {
+  auto sequence = impl_->scheduler.remove(id);
+  if (sequence == nullptr) return false;
+  impl_->cancelled.push_back(impl_->complete(std::move(sequence), FinishReason::kCancelled));
+  return true;
+}
+
+std::vector<Completion> Engine::step() { return impl_->step(); }
+bool Engine::idle() const { return impl_->scheduler.idle() && impl_->cancelled.empty(); }
+int32_t Engine::free_slots() const { return static_cast<int32_t>(impl_->scheduler.free_slots()); }
+
+void Engine::set_weights(std::shared_ptr<const PackedModel> model, WeightVersion version) {
+  if (!(model->config() == impl_->model->config())) {
+    refuse("model", "a different configuration", "the one the engine was made for");
+  }
+  impl_->model = std::move(model);
+  impl_->version = version;
+  impl_->scheduler.forget_prefixes();
+}
+
+WeightVersion Engine::version() const { return impl_->version; }
+const EngineStats& Engine::stats() const { return impl_->stats; }
+
+}  // namespace charter::model
