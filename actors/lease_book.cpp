@@ -1,0 +1,146 @@
+#include "actors/lease_book.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace charter::actors {
+
+void LeaseBook::add(int64_t work_id, std::string kind, std::string payload) {
+  auto [it, added] = items_.try_emplace(work_id, Item{.kind = kind, .payload = std::move(payload)});
+  if (!added) return;
+  ++counts_.pending;
+  ++open_[kind];
+  pending_[kind].push_back(work_id);
+}
+
+int64_t& LeaseBook::count(State state) {
+  switch (state) {
+    case State::kPending: return counts_.pending;
+    case State::kLeased: return counts_.leased;
+    case State::kHandedOver: return counts_.handed_over;
+    case State::kDone: return counts_.done;
+    case State::kQuarantined: return counts_.quarantined;
+  }
+  throw std::logic_error("lease state out of range");
+}
+
+void LeaseBook::move(Item& item, State to) {
+  const bool was_open = item.state != State::kDone && item.state != State::kQuarantined;
+  const bool is_open = to != State::kDone && to != State::kQuarantined;
+  open_[item.kind] += static_cast<int64_t>(is_open) - static_cast<int64_t>(was_open);
+  --count(item.state);
+  ++count(to);
+  item.state = to;
+}
+
+std::optional<Lease> LeaseBook::next(const std::set<std::string>& kinds, uint64_t peer, TimePoint now) {
+  // The lowest position in the overall order wins, so that two kinds interleave as they were added.
+  std::deque<int64_t>* best = nullptr;
+  for (const auto& kind : kinds) {
+    auto it = pending_.find(kind);
+    if (it == pending_.end()) continue;
+    auto& queue = it->second;
+    while (!queue.empty() && items_.at(queue.front()).state != State::kPending) queue.pop_front();
+    if (queue.empty()) continue;
+    if (!best || queue.front() < best->front()) best = &queue;
+  }
+  if (!best) return std::nullopt;
+  const int64_t id = best->front();
+  best->pop_front();
+  Item& item = items_.at(id);
+  move(item, State::kLeased);
+  ++item.attempts;
+  item.peer = peer;
+  item.since = now;
+  item.deadline = now + std::chrono::duration_cast<TimePoint::duration>(options_.duration);
+  leased_.insert(id);
+  return Lease{.work_id = id, .kind = item.kind, .payload = item.payload, .attempt = item.attempts};
+}
+
+void LeaseBook::hand_over(int64_t work_id) {
+  auto it = items_.find(work_id);
+  if (it == items_.end() || it->second.state != State::kLeased) return;
+  leased_.erase(work_id);
+  move(it->second, State::kHandedOver);
+}
+
+void LeaseBook::commit(int64_t work_id) {
+  auto it = items_.find(work_id);
+  if (it == items_.end() || it->second.state == State::kDone) return;
+  leased_.erase(work_id);
+  move(it->second, State::kDone);
+}
+
+void LeaseBook::give_back(int64_t work_id) {
+  auto it = items_.find(work_id);
+  if (it == items_.end()) return;
+  Item& item = it->second;
+  if (item.state != State::kLeased && item.state != State::kHandedOver) return;
+  leased_.erase(work_id);
+  move(item, State::kPending);
+  item.attempts = std::max(0, item.attempts - 1);
+  pending_[item.kind].push_front(work_id);
+}
+
+void LeaseBook::quarantine(int64_t work_id) {
+  auto it = items_.find(work_id);
+  if (it == items_.end() || it->second.state == State::kDone) return;
+  leased_.erase(work_id);
+  move(it->second, State::kQuarantined);
+}
+
+bool LeaseBook::fail(int64_t id, Item& item) {
+  if (item.attempts >= options_.max_attempts) {
+    move(item, State::kQuarantined);
+    return true;
+  }
+  move(item, State::kPending);
+  pending_[item.kind].push_front(id);
+  return false;
+}
+
+std::vector<int64_t> LeaseBook::peer_lost(uint64_t peer) {
+  std::vector<int64_t> lost, quarantined;
+  for (int64_t id : leased_)
+    if (items_.at(id).peer == peer) lost.push_back(id);
+  std::reverse(lost.begin(), lost.end());   // pushed to the front one by one: the oldest ends up first
+  for (int64_t id : lost) {
+    leased_.erase(id);
+    if (fail(id, items_.at(id))) quarantined.push_back(id);
+  }
+  return quarantined;
+}
+
+std::vector<int64_t> LeaseBook::expire(TimePoint now) {
+  std::vector<int64_t> late, quarantined;
+  for (int64_t id : leased_)
+    if (items_.at(id).deadline <= now) late.push_back(id);
+  std::reverse(late.begin(), late.end());
+  for (int64_t id : late) {
+    leased_.erase(id);
+    if (fail(id, items_.at(id))) quarantined.push_back(id);
+  }
+  return quarantined;
+}
+
+int64_t LeaseBook::open(const std::string& kind) const {
+  auto it = open_.find(kind);
+  return it == open_.end() ? 0 : it->second;
+}
+
+int64_t LeaseBook::pending(const std::set<std::string>& kinds) const {
+  return std::count_if(items_.begin(), items_.end(), [&](const auto& entry) {
+    return entry.second.state == State::kPending && kinds.contains(entry.second.kind);
+  });
+}
+
+std::optional<TimePoint> LeaseBook::oldest_lease() const {
+  std::optional<TimePoint> oldest;
+  for (int64_t id : leased_) {
+    const TimePoint since = items_.at(id).since;
+    if (!oldest || since < *oldest) oldest = since;
+  }
+  return oldest;
+}
+
+}  // namespace charter::actors
