@@ -32,15 +32,16 @@ void Writer::sint(int64_t value) {
   msgpack::packer<Sink>(sink).pack_int64(value);
 }
 
+// Spelled out: msgpack-cxx shortens a number with an integral value to an integer.
 void Writer::float32(float value) {
-  Sink sink{out_};
-  msgpack::packer<Sink>(sink).pack_float(value);
+  out_.push_back(static_cast<char>(0xca));
+  const auto bits = std::bit_cast<uint32_t>(value);
+  for (int shift = 24; shift >= 0; shift -= 8) out_.push_back(static_cast<char>(bits >> shift));
 }
 
 void Writer::float64(double value) {
-  // Spelled out: msgpack-cxx shortens a double with an integral value to an integer.
-  const auto bits = std::bit_cast<uint64_t>(value);
   out_.push_back(static_cast<char>(0xcb));
+  const auto bits = std::bit_cast<uint64_t>(value);
   for (int shift = 56; shift >= 0; shift -= 8) out_.push_back(static_cast<char>(bits >> shift));
 }
 
