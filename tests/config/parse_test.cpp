@@ -1,0 +1,183 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "config/machine.hpp"
+#include "config/nearest.hpp"
+#include "config/run_config.hpp"
+
+namespace charter::config {
+namespace {
+
+RunConfig parse(const std::string& toml, const std::vector<std::string>& overrides = {}) {
+  return parse_config(toml, "run.toml", overrides, "");
+}
+
+// The one line a bad configuration is refused with.
+std::string refusal(const std::string& toml, const std::vector<std::string>& overrides = {}) {
+  try {
+    (void)parse(toml, overrides);
+  } catch (const ConfigError& error) {
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(ParseConfig, ReadsEveryTypeOfValue) {
+  const RunConfig c = parse(
+      "[run]\nname = \"a\"\nseed = 7\n[lora]\nenabled = false\n[rl]\nkl_coef = 1e-2\nlambda = 1\n");
+  EXPECT_EQ(c.run.name, "a");
+  EXPECT_EQ(c.run.seed, 7);
+  EXPECT_FALSE(c.lora.enabled);
+  EXPECT_DOUBLE_EQ(c.rl.kl_coef, 0.01);
+  EXPECT_DOUBLE_EQ(c.rl.lambda, 1.0);  // a whole number is a number
+}
+
+TEST(ParseConfig, EmptyFileHasTheDefaults) { EXPECT_EQ(to_toml(parse("")), to_toml(RunConfig{})); }
+
+TEST(ParseConfig, EmptyBaseTakesTheDefaultModel) {
+  EXPECT_EQ(parse_config("", "f", {}, "m.gguf").models.base, "m.gguf");
+  EXPECT_EQ(parse_config("[models]\nbase = \"x\"", "f", {}, "m.gguf").models.base, "x");
+}
+
+TEST(ParseConfig, NamesFileLineAndNearestKey) {
+  EXPECT_EQ(refusal("[rl]\nupdates = 3\nbatchh = 8\n"),
+            "run.toml:3: rl.batchh: unknown key; did you mean rl.batch?");
+}
+
+TEST(ParseConfig, FindsTheKeyInAnotherSection) {
+  EXPECT_EQ(refusal("[rl]\nrank = 8\n"),
+            "run.toml:2: rl.rank: unknown key; did you mean lora.rank?");
+}
+
+TEST(ParseConfig, ListsTheKeysOfASectionWhenNothingIsNear) {
+  EXPECT_EQ(refusal("[actors]\nxylophones = 1\n"),
+            "run.toml:2: actors.xylophones: unknown key; [actors] has rollout, feedback, reward");
+}
+
+TEST(ParseConfig, NamesTheNearestSection) {
+  EXPECT_EQ(refusal("\n[pmtrain]\nbatch = 1\n"),
+            "run.toml:2: [pmtrain]: unknown section; did you mean [pm_train]?");
+}
+
+TEST(ParseConfig, RefusesAKeyOutsideASection) {
+  EXPECT_EQ(refusal("updates = 1\n"), "run.toml:1: updates: unknown key; did you mean rl.updates?");
+}
+
+TEST(ParseConfig, RefusesAValueInPlaceOfASection) {
+  EXPECT_EQ(refusal("rl = 1\n"), "run.toml:1: rl: expected the section [rl]");
+}
+
+TEST(ParseConfig, RefusesWrongTypes) {
+  EXPECT_EQ(refusal("[rl]\nbatch = \"8\"\n"),
+            "run.toml:2: rl.batch: got the string \"8\", expected a whole number");
+  EXPECT_EQ(refusal("[rl]\nbatch = 8.5\n"),
+            "run.toml:2: rl.batch: got the number 8.5, expected a whole number");
+  EXPECT_EQ(refusal("[rl]\nkl_coef = true\n"),
+            "run.toml:2: rl.kl_coef: got true, expected a number");
+  EXPECT_EQ(refusal("[lora]\nenabled = 1\n"),
+            "run.toml:2: lora.enabled: got the number 1, expected true or false");
+  EXPECT_EQ(refusal("[run]\nname = [1]\n"),
+            "run.toml:2: run.name: got an array, expected a string");
+}
+
+TEST(ParseConfig, RefusesNumbersOutOfRange) {
+  EXPECT_EQ(refusal("[actors]\nrollout = 0\n"),
+            "run.toml:2: actors.rollout: got the number 0, expected 1 to 64");
+  EXPECT_EQ(refusal("[models]\nmax_context = 5\n"),
+            "run.toml:2: models.max_context: got the number 5, expected 64 to 1000000 tokens");
+  EXPECT_EQ(refusal("[rl]\nlambda = nan\n"),
+            "run.toml:2: rl.lambda: got the number nan, expected 0.0 to 1.0");
+}
+
+TEST(ParseConfig, RefusesAChoiceItDoesNotKnow) {
+  EXPECT_EQ(
+      refusal("[machine]\ndevice = \"tpu\"\n"),
+      "run.toml:2: machine.device: got the string \"tpu\", expected one of \"cpu\", \"cuda\"");
+}
+
+TEST(ParseConfig, RefusesAKeyWrittenTwice) {
+  const std::string line = refusal("[rl]\nbatch = 8\nbatch = 9\n");
+  EXPECT_TRUE(line.starts_with("run.toml:3: ")) << line;
+  EXPECT_NE(line.find("batch"), std::string::npos) << line;
+}
+
+TEST(ParseConfig, RefusesBrokenToml) {
+  const std::string line = refusal("[rl]\nbatch = \n");
+  EXPECT_TRUE(line.starts_with("run.toml:2: ")) << line;
+}
+
+TEST(ParseConfig, RefusesCombinationsThatCannotWork) {
+  EXPECT_EQ(refusal("[machine]\ntransport = \"inproc\"\n"),
+            "run.toml:2: machine.transport: \"inproc\" needs machine.placement = \"single\", got "
+            "\"split\"");
+  EXPECT_EQ(
+      refusal("[rl]\npair_fraction = 0\n"),
+      "run.toml:2: rl.pair_fraction: is 0, expected more with rl.online_pm = true: an online PM "
+      "learns from those pairs");
+  EXPECT_EQ(refusal("[rl]\npair_fraction = 0\nonline_pm = false\n"), "accepted");
+  EXPECT_EQ(refusal("[run]\nname = \"a/b\"\n"),
+            "run.toml:2: run.name: got \"a/b\", expected a plain file name, without '/'");
+  EXPECT_EQ(
+      refusal("[rl]\nmax_new_tokens = 2040\n"),
+      "run.toml:2: rl.max_new_tokens: response + 32 of prompt = 2072 tokens, expected at most "
+      "models.max_context = 2048");
+  EXPECT_EQ(refusal("[rl]\nminibatches = 9\n"),
+            "run.toml:2: rl.minibatches: got 9, expected at most rl.batch = 8");
+  EXPECT_EQ(refusal("[metrics]\naddress = \"localhost\"\n"),
+            "run.toml:2: metrics.address: got \"localhost\", expected host:port, port 0 to 65535");
+}
+
+TEST(ParseConfig, OverridesWinOverTheFile) {
+  const RunConfig c =
+      parse("[rl]\nbatch = 8\n", {"rl.batch=4", "rl.batch=2", "run.name=night", "run.root=\"x y\"",
+                                  "lora.enabled=false", "models.judge=dir/model"});
+  EXPECT_EQ(c.rl.batch, 2);
+  EXPECT_EQ(c.run.name, "night");
+  EXPECT_EQ(c.run.root, "x y");
+  EXPECT_FALSE(c.lora.enabled);
+  EXPECT_EQ(c.models.judge, "dir/model");
+}
+
+TEST(ParseConfig, AnOverrideOfAStringTakesTheWordAsItStands) {
+  EXPECT_EQ(parse("", {"run.name=2026"}).run.name, "2026");
+  EXPECT_EQ(parse("", {"models.base="}).models.base, "");
+}
+
+TEST(ParseConfig, RefusesBadOverrides) {
+  EXPECT_EQ(refusal("", {"rl.batch"}), "--set rl.batch: expected section.key=value");
+  EXPECT_EQ(refusal("", {"rl.batchh=1"}),
+            "--set rl.batchh=1: rl.batchh: unknown key; did you mean rl.batch?");
+  EXPECT_EQ(refusal("", {"rl.batch=many"}),
+            "--set rl.batch=many: rl.batch: got the word \"many\", expected a whole number");
+}
+
+TEST(LoadConfig, NamesAFileThatIsMissing) {
+  try {
+    (void)load_config("/nonexistent/run.toml", {}, "");
+    FAIL() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(), "/nonexistent/run.toml: cannot read: No such file or directory");
+  }
+}
+
+TEST(EditDistance, CountsSlips) {
+  EXPECT_EQ(edit_distance("batch", "batch"), 0);
+  EXPECT_EQ(edit_distance("batchh", "batch"), 1);
+  EXPECT_EQ(edit_distance("bacth", "batch"), 1);  // neighbours swapped
+  EXPECT_EQ(edit_distance("", "abc"), 3);
+}
+
+TEST(ComputeSlots, ZeroMeansOneACore) {
+  RunConfig c;
+  EXPECT_GE(compute_slots(c), 1);
+  c.machine.compute_slots = 3;
+  EXPECT_EQ(compute_slots(c), 3);
+}
+
+}  // namespace
+}  // namespace charter::config
