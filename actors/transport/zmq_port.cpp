@@ -65,7 +65,6 @@ void require_loopback(const std::string& address) {
 zmq::socket_t ZmqPort::make_socket(const LinkOptions& options, bool control) {
   const bool binds = side_ == LinkEndpoint::Side::kBind;
   zmq::socket_t socket(context_, binds ? zmq::socket_type::router : zmq::socket_type::dealer);
-  const auto heartbeat = static_cast<int>(options.heartbeat_interval.count());
   const auto deadline = static_cast<int>(options.peer_deadline.count());
   const int hwm = control ? kControlHwm : static_cast<int>(options.max_unacknowledged);
   socket.set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
@@ -74,8 +73,8 @@ zmq::socket_t ZmqPort::make_socket(const LinkOptions& options, bool control) {
   socket.set(zmq::sockopt::rcvhwm, hwm);
   socket.set(zmq::sockopt::sndtimeo, 0);
   socket.set(zmq::sockopt::rcvtimeo, 0);
-  socket.set(zmq::sockopt::heartbeat_ivl, std::max(heartbeat, 100));
-  socket.set(zmq::sockopt::heartbeat_timeout, std::max(deadline, 1000));
+  // ZMQ_HEARTBEAT_IVL stays off: sessions have their own heartbeats, and libzmq 4.3.4's timer aborts
+  // the process when it fires on a connection that has just failed ("!_io_error").
   socket.set(zmq::sockopt::handshake_ivl, std::max(deadline, 1000));
   if (binds) {
     socket.set(zmq::sockopt::router_mandatory, true);

@@ -135,7 +135,7 @@ TEST_P(ZmqLink, WhatWasNotAcknowledgedReachesARestartedBinder) {
   ASSERT_TRUE(second.wait([](const Recorder& r) { return r.messages.size() == 2; }));
   EXPECT_EQ(second.messages[0].body, "b");
   EXPECT_EQ(second.messages[1].body, "c");
-  ASSERT_TRUE(client.wait_up(2));
+  ASSERT_TRUE(client.wait([](const Recorder& r) { return r.ups.size() == 2 && r.credit > 0; }));
   ASSERT_TRUE(here.send(link, client.peer(), 1, "d"));
   ASSERT_TRUE(second.wait([](const Recorder& r) { return r.messages.size() == 3; }));
   EXPECT_EQ(second.messages[2].body, "d");
