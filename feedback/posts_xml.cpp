@@ -15,6 +15,7 @@ constexpr std::string_view kSpace = " \t\r\n";
 // Attributes of `tag`, the text between "<row" and "/>".
 XmlRow parse_row(const std::filesystem::path& file, std::string_view tag, std::int64_t line) {
   XmlRow row{line, {}};
+  if (find_invalid_utf8(tag) != std::string_view::npos) fail(file, line, "row is not UTF-8");
   for (std::size_t at = tag.find_first_not_of(kSpace); at != std::string_view::npos;
        at = tag.find_first_not_of(kSpace, at)) {
     const std::size_t equals = tag.find("=\"", at);

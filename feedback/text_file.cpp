@@ -126,7 +126,37 @@ std::string read_text(const std::filesystem::path& file) {
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   if (trim(text).empty()) fail(file, 0, "is empty");
+  if (const std::size_t at = find_invalid_utf8(text); at != std::string::npos) {
+    fail(file, line_of(text, at), "byte " + std::to_string(at) + " is not UTF-8");
+  }
   return text;
+}
+
+std::size_t find_invalid_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = [&text](std::size_t i) {
+      return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+    };
+    const unsigned lead = byte(at);
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
+    if (length == 0) return at;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((byte(at + k) & 0xC0U) != 0x80U) return at;
+    }
+    // The second byte alone tells overlong forms, surrogates and code points past U+10FFFF.
+    const unsigned second = byte(at + 1);
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+        (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
+      return at;
+    }
+    at += length;
+  }
+  return std::string_view::npos;
 }
 
 std::int64_t line_of(std::string_view text, std::size_t offset) {

@@ -15,8 +15,12 @@ namespace charter::feedback {
                        const std::string& message);
 
 // The whole file, decompressed if its name ends in .gz; a leading UTF-8 byte order mark is removed.
-// Throws std::runtime_error: missing, unreadable, empty, not gzip, truncated or corrupt gzip.
+// Throws std::runtime_error: missing, unreadable, empty, not gzip, truncated or corrupt gzip, not
+// UTF-8.
 [[nodiscard]] std::string read_text(const std::filesystem::path& file);
+
+// Offset of the first byte that is not UTF-8 (overlong forms and surrogates are not), or npos.
+[[nodiscard]] std::size_t find_invalid_utf8(std::string_view text);
 
 // Line (from 1) of a byte offset.
 [[nodiscard]] std::int64_t line_of(std::string_view text, std::size_t offset);

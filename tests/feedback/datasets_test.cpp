@@ -202,6 +202,9 @@ TEST(ShippedData, LoadsWithTheNumbersTheStagesNeed) {
   const auto helpful = load_comparisons(config_path("preferences/helpfulness.jsonl"));
   EXPECT_GE(helpful.rows.size(), 120u);
   EXPECT_EQ(helpful.rows[0].source, LabelSource::kAuthored);
+  const auto harmless = config_path("preferences/harmlessness_eval.jsonl");
+  if (!std::filesystem::exists(harmless)) GTEST_SKIP() << "no harmlessness_eval";
+  EXPECT_EQ(load_comparisons(harmless).skipped, 0);
 }
 
 }  // namespace

@@ -44,6 +44,17 @@ TEST(TextFile, RefusesWhatItCannotReadInFull) {
   EXPECT_EQ(error_of([] { (void)read_text("/tmp"); }), "/tmp: is a directory, expected a file");
 }
 
+TEST(TextFile, RefusesBytesThatAreNotUtf8) {
+  EXPECT_EQ(read_error("a.txt", "ok\nb\xFF"), "a.txt:2: byte 4 is not UTF-8");
+  constexpr std::size_t kNone = std::string_view::npos;
+  EXPECT_EQ(find_invalid_utf8("a\u00e9\u20ac\U0001F600"), kNone);
+  EXPECT_EQ(find_invalid_utf8("a\xC3"), 1u);             // cut
+  EXPECT_EQ(find_invalid_utf8("\xC0\x80"), 0u);          // overlong
+  EXPECT_EQ(find_invalid_utf8("\xE0\x80\x80"), 0u);      // overlong
+  EXPECT_EQ(find_invalid_utf8("\xED\xA0\x80"), 0u);      // surrogate
+  EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0u);  // past U+10FFFF
+}
+
 TEST(TextFile, RowsKnowTheirLine) {
   const std::filesystem::path file = "r";
   const auto lines = json_rows(file, "{\"a\": 1}\n\n{\"a\": 2}\n");
