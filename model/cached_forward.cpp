@@ -13,7 +13,8 @@ namespace {
 constexpr int64_t kLogitRows = 64;  // rows of logits alive at once
 constexpr int64_t kWorthATeam = 500'000;  // multiplications of a layer below which meeting costs more
 
-void fit(std::vector<float>& v, int64_t n) {
+template <typename T>
+void fit(std::vector<T>& v, int64_t n) {
   if (v.size() < static_cast<size_t>(n)) v.resize(static_cast<size_t>(n));
 }
 
@@ -65,21 +66,38 @@ struct CachedForward::Pass {
   // y [n, out] (+)= x W^T + (x A^T) B^T. The thin product with A runs beside the one with W.
   void product(const PackedMatrix& w, const std::optional<PackedAdapter>& adapter, const float* x,
                int64_t n, float* y, bool accumulate) {
+    if (w.is_int8()) quantize(x, n, w.in);
     const int64_t panels = panels_of(w), thin = adapter ? panels_of(adapter->a) : 0;
     const int64_t grain = std::max<int64_t>(1, panels / (team.size() * 8));
-    const auto& k = kernels();
     team.for_range(panels + thin, grain, [&](int64_t begin, int64_t end) {
-      if (begin < panels) {
-        k.gemm_panels(x, w.in, n, w.panels(), w.out, w.in, begin, std::min(end, panels), y, w.out,
-                      accumulate);
-      }
+      if (begin < panels) panel_range(w, x, n, begin, std::min(end, panels), y, accumulate);
       if (end > panels) {
         const PackedMatrix& a = adapter->a;
-        k.gemm_panels(x, a.in, n, a.panels(), a.out, a.in, std::max<int64_t>(0, begin - panels),
-                      end - panels, self.thin_.data(), a.out, false);
+        kernels().gemm_panels(x, a.in, n, a.panels(), a.out, a.in, std::max<int64_t>(0, begin - panels),
+                              end - panels, self.thin_.data(), a.out, false);
       }
     });
     if (adapter) add_adapter(*adapter, n, y, w.out);
+  }
+
+  void panel_range(const PackedMatrix& w, const float* x, int64_t n, int64_t begin, int64_t end,
+                   float* y, bool accumulate) {
+    if (!w.is_int8()) {
+      kernels().gemm_panels(x, w.in, n, w.panels(), w.out, w.in, begin, end, y, w.out, accumulate);
+      return;
+    }
+    kernels().gemm_panels_int8(self.codes_.data(), self.row_scales_.data(), n,
+                               w.data.const_data_ptr<int8_t>(), w.scales.const_data_ptr<float>(),
+                               w.offsets.const_data_ptr<int32_t>(), w.out, w.in, begin, end, y, w.out,
+                               accumulate);
+  }
+
+  void quantize(const float* x, int64_t n, int64_t in) {
+    const int64_t padded = (in + 3) / 4 * 4;
+    for_rows(n, [&](int64_t r) {
+      self.row_scales_[static_cast<size_t>(r)] =
+          kernels().quantize_row(x + r * in, in, self.codes_.data() + r * padded);
+    });
   }
 
   void add_adapter(const PackedAdapter& adapter, int64_t n, float* y, int64_t ldy) {
@@ -199,6 +217,11 @@ void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch, 
   fit(gate_up_, rows * 2 * config_.intermediate_size);
   fit(act_, rows * config_.intermediate_size);
   fit(thin_, rows * thin_width(model));
+  const int64_t widest = std::max({config_.hidden_size, q_width, config_.intermediate_size});
+  if (model.base->head.is_int8()) {
+    fit(codes_, rows * (widest + 3));
+    fit(row_scales_, rows);
+  }
   const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
   fit(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);
   attention_.plan(batch.sequences);

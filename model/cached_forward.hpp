@@ -37,6 +37,8 @@ class CachedForward {
   const KvCache& kv_;
   CachedAttention attention_;
   std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, thin_, logits_;
+  std::vector<uint8_t> codes_;  // 8-bit rows of the product under way
+  std::vector<float> row_scales_;
 };
 
 }  // namespace charter::model

@@ -8,63 +8,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/request_checks.hpp"
 #include "model/sampler.hpp"
 #include "model/scheduler.hpp"
 
 namespace charter::model {
 namespace {
-
-[[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& expected) {
-  throw std::invalid_argument(name + ": " + got + ", expected " + expected);
-}
-
-void check_ids(const char* name, const std::vector<int32_t>& ids, int64_t vocab) {
-  for (const int32_t id : ids) {
-    if (id < 0 || id >= vocab) {
-      refuse(name, "holds id " + std::to_string(id), "ids in [0, " + std::to_string(vocab) + ")");
-    }
-  }
-}
-
-void check_sampling(const SamplingParams& p) {
-  if (!(p.temperature >= 0)) refuse("temperature", std::to_string(p.temperature), ">= 0");
-  if (!(p.top_p > 0 && p.top_p <= 1)) refuse("top_p", std::to_string(p.top_p), "in (0, 1]");
-  if (p.max_new_tokens < 1) refuse("max_new_tokens", std::to_string(p.max_new_tokens), ">= 1");
-  for (const std::string& stop : p.stop) {
-    if (stop.empty()) refuse("stop", "an empty string", "at least one byte");
-  }
-}
-
-void check_request(const GenerationRequest& r, int64_t vocab, int64_t max_context, bool has_tokenizer) {
-  if (r.prompt.empty()) refuse("prompt", "no tokens", "at least one");
-  check_ids("prompt", r.prompt, vocab);
-  check_ids("continuation", r.continuation, vocab);
-  check_ids("candidates", r.candidates, vocab);
-  if (!r.continuation.empty() && !r.candidates.empty()) {
-    refuse("candidates", "given beside a continuation", "one of them");
-  }
-  const auto needed = r.prompt.size() + std::max<size_t>(1, r.continuation.size());
-  if (static_cast<int64_t>(needed) > max_context) {
-    refuse("prompt",
-           std::to_string(r.prompt.size()) + " tokens and " +
-               std::to_string(std::max<size_t>(1, r.continuation.size())) + " after it",
-           "at most " + std::to_string(max_context) + " together");
-  }
-  check_sampling(r.sampling);
-  if (!r.sampling.stop.empty() && !has_tokenizer) refuse("stop", "given", "none without a tokenizer");
-}
-
-EngineOptions checked(EngineOptions options, const ModelConfig& config) {
-  if (options.max_batch < 1) refuse("max_batch", std::to_string(options.max_batch), ">= 1");
-  if (options.max_context < 2 || options.max_context > config.max_position) {
-    refuse("max_context", std::to_string(options.max_context),
-           "in [2, " + std::to_string(config.max_position) + "]");
-  }
-  if (options.prefill_chunk_tokens < 1) {
-    refuse("prefill_chunk_tokens", std::to_string(options.prefill_chunk_tokens), ">= 1");
-  }
-  return options;
-}
 
 bool contains(const std::vector<int32_t>& ids, int32_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
@@ -167,7 +116,7 @@ bool Engine::Impl::stop_string_in_tail(const Sequence& s) const {
   if (longest == 0) return false;
   const auto& tokens = s.completion.tokens;
   const size_t n = std::min(tokens.size(), longest + 8);
-  const std::string tail = tokenizer->decode(std::span(tokens).last(n));
+  const std::string tail = tokenizer->decode(std::span(tokens).last(n), true);
   return std::any_of(s.request.sampling.stop.begin(), s.request.sampling.stop.end(),
                      [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
 }
@@ -196,7 +145,7 @@ Completion Engine::Impl::complete(std::unique_ptr<Sequence> s, FinishReason reas
   if (tokenizer == nullptr) return c;
   std::span<const int32_t> text(c.tokens);
   if (reason == FinishReason::kStopToken) text = text.first(text.size() - 1);
-  c.text = tokenizer->decode(text);
+  c.text = tokenizer->decode(text, true);
   size_t cut = c.text.size();
   for (const std::string& stop : s->request.sampling.stop) cut = std::min(cut, c.text.find(stop));
   c.text.resize(cut);
@@ -259,7 +208,8 @@ int32_t Engine::free_slots() const { return static_cast<int32_t>(impl_->schedule
 
 void Engine::set_weights(std::shared_ptr<const PackedModel> model, WeightVersion version) {
   if (!(model->config() == impl_->model->config())) {
-    refuse("model", "a different configuration", "the one the engine was made for");
+    throw std::invalid_argument(
+        "model: a different configuration, expected the one the engine was made for");
   }
   impl_->model = std::move(model);
   impl_->version = version;

@@ -42,7 +42,7 @@ struct Completion {
   std::vector<int32_t> tokens;             // sampled (or the scored continuation or candidates), the stop token included
   std::vector<float> logprobs;             // of each token under softmax(logits / temperature) that sampled it, natural log
   std::vector<WeightVersion> versions;     // the weights each token was sampled from
-  std::string text;                        // decoded, cut before a stop string, without stop tokens
+  std::string text;                        // decoded, cut before a stop string, without stop and special tokens
   FinishReason finish = FinishReason::kLength;
   int64_t prompt_tokens = 0;
   int64_t cached_prompt_tokens = 0;        // of those, read from the prefix cache

@@ -4,13 +4,22 @@ namespace charter::model {
 
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
+extern const Kernels kernels_avx512vnni;
+
+namespace {
+
+const Kernels& choose() {
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512cd");
+  if (!avx512) return kernels_avx2;
+  return __builtin_cpu_supports("avx512vnni") ? kernels_avx512vnni : kernels_avx512;
+}
+
+}  // namespace
 
 const Kernels& kernels() {
-  static const Kernels& best = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                                       __builtin_cpu_supports("avx512bw") &&
-                                       __builtin_cpu_supports("avx512dq")
-                                   ? kernels_avx512
-                                   : kernels_avx2;
+  static const Kernels& best = choose();
   return best;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "model/gemm_impl.hpp"
+#include "model/int8_impl.hpp"
 #include "model/kernels.hpp"
 
 namespace charter::model {
@@ -146,6 +147,9 @@ const Kernels CHARTER_KERNELS = {
     .pack_panels = pack_panels,
     .gemm_panels = gemm_panels,
     .small_gemm = small_gemm,
+    .quantize_row = quantize_row,
+    .pack_panels_int8 = pack_panels_int8,
+    .gemm_panels_int8 = gemm_panels_int8,
 };
 
 }  // namespace charter::model

@@ -17,9 +17,9 @@ void require_cpu_float(const at::Tensor& tensor, const char* name) {
                               ", expected float32 on the CPU");
 }
 
-PackedMatrix pack_rows(const std::vector<at::Tensor>& parts) {
+PackedMatrix pack_rows(const std::vector<at::Tensor>& parts, Precision precision = Precision::kFloat32) {
   for (const auto& part : parts) require_cpu_float(part, "weight");
-  return pack_matrix(parts.size() == 1 ? parts[0] : at::cat(parts));
+  return pack_matrix(parts.size() == 1 ? parts[0] : at::cat(parts), precision);
 }
 
 std::optional<PackedAdapter> pack_adapter(const std::vector<const Linear*>& linears) {
@@ -41,14 +41,14 @@ std::optional<PackedAdapter> pack_adapter(const std::vector<const Linear*>& line
   return result;
 }
 
-PackedLayer pack_layer(const Layer& layer) {
+PackedLayer pack_layer(const Layer& layer, Precision precision) {
   PackedLayer result;
   const auto weight = [](const Linear& l) { return l.weight.detach(); };
   const auto copy = [](const at::Tensor& t) { return t.defined() ? t.detach().clone() : t; };
-  result.qkv = pack_rows({weight(layer.q), weight(layer.k), weight(layer.v)});
-  result.o = pack_rows({weight(layer.o)});
-  result.gate_up = pack_rows({weight(layer.gate), weight(layer.up)});
-  result.down = pack_rows({weight(layer.down)});
+  result.qkv = pack_rows({weight(layer.q), weight(layer.k), weight(layer.v)}, precision);
+  result.o = pack_rows({weight(layer.o)}, precision);
+  result.gate_up = pack_rows({weight(layer.gate), weight(layer.up)}, precision);
+  result.down = pack_rows({weight(layer.down)}, precision);
   if (layer.q.bias.defined()) {
     result.qkv_bias = at::cat({layer.q.bias.detach(), layer.k.bias.detach(), layer.v.bias.detach()});
   }
@@ -75,16 +75,36 @@ void pack_adapters(const Transformer& transformer, PackedModel::Impl& impl) {
   impl.head_adapter = pack_adapter({&transformer.head});
 }
 
-int64_t bytes_of(const PackedMatrix& matrix) { return matrix.data.numel() * 4; }
+int64_t bytes_of(const PackedMatrix& matrix) {
+  return static_cast<int64_t>(matrix.data.nbytes()) + (matrix.is_int8() ? matrix.out * 8 : 0);
+}
+
+PackedMatrix pack_int8(const at::Tensor& rows) {
+  const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
+  const int64_t panels = (out + width - 1) / width, padded = (in + 3) / 4 * 4;
+  PackedMatrix result{at::empty({panels, padded, width}, at::kChar), at::zeros({panels * width}, at::kFloat),
+                      at::zeros({panels * width}, at::kInt), out, in};
+  const float* source = rows.const_data_ptr<float>();
+  auto* target = result.data.mutable_data_ptr<int8_t>();
+  auto* scales = result.scales.mutable_data_ptr<float>();
+  auto* offsets = result.offsets.mutable_data_ptr<int32_t>();
+  parallel_for(0, panels, 4, [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(end * width, out), first = begin * width;
+    kernels().pack_panels_int8(source + first * in, last - first, in, target + first * padded,
+                               scales + first, offsets + first);
+  });
+  return result;
+}
 
 }  // namespace
 
-PackedMatrix pack_matrix(const at::Tensor& weight) {
+PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision) {
   require_cpu_float(weight, "weight");
   const at::Tensor rows = weight.contiguous();
+  if (precision == Precision::kInt8) return pack_int8(rows);
   const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
   const int64_t panels = (out + width - 1) / width;
-  PackedMatrix result{at::empty({panels, in, width}, at::kFloat), out, in};
+  PackedMatrix result{at::empty({panels, in, width}, at::kFloat), {}, {}, out, in};
   const float* source = rows.const_data_ptr<float>();
   float* target = result.data.mutable_data_ptr<float>();
   parallel_for(0, panels, 4, [&](int64_t begin, int64_t end) {
@@ -97,9 +117,6 @@ PackedMatrix pack_matrix(const at::Tensor& weight) {
 
 std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transformer,
                                                      Precision precision, int64_t batch_class) {
-  if (precision != Precision::kFloat32) {
-    throw std::invalid_argument("precision: got int8, expected float32, the one this engine computes in");
-  }
   if (batch_class < 1) {
     throw std::invalid_argument("batch_class: got " + std::to_string(batch_class) + ", expected >= 1");
   }
@@ -107,17 +124,18 @@ std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transfor
   auto base = std::make_shared<PackedBase>();
   base->config = transformer.config;
   for (const Layer& layer : transformer.layers) {
-    base->layers.push_back(pack_layer(layer));
+    base->layers.push_back(pack_layer(layer, precision));
     const PackedLayer& p = base->layers.back();
     base->bytes += bytes_of(p.qkv) + bytes_of(p.o) + bytes_of(p.gate_up) + bytes_of(p.down);
   }
   base->final_norm = transformer.final_norm.detach().clone();
   require_cpu_float(transformer.embedding, "embedding");
   // A copy: a learner in the same process updates its tensors in place.
-  if (!transformer.embedding.is_same(transformer.head.weight)) {
+  const bool tied = transformer.embedding.is_same(transformer.head.weight);
+  if (!tied || precision == Precision::kInt8) {
     base->embedding = transformer.embedding.detach().clone();
   }
-  base->head = pack_matrix(transformer.head.weight.detach());
+  base->head = pack_matrix(transformer.head.weight.detach(), precision);
   base->bytes += bytes_of(base->head);
   if (transformer.head.bias.defined()) base->head_bias = transformer.head.bias.detach().clone();
   base->rope = rope_table(transformer.config, transformer.config.max_position);

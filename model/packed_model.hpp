@@ -10,12 +10,12 @@
 
 namespace charter::model {
 
-enum class Precision { kFloat32, kInt8 };  // kInt8: FBGEMM dynamic quantisation of the linear layers
+enum class Precision { kFloat32, kInt8 };  // kInt8: 8-bit weights (a scale an output) and activations (a scale a row); the rest in float32
 
 class PackedModel {
  public:
   // Packs `transformer`. Its adapters stay beside the packed base (two thin products a layer), so that
-  // with_adapters() costs nothing but their copy. batch_class: rows the packing is optimised for.
+  // with_adapters() costs nothing but their copy. One packing serves every batch size; batch_class >= 1 is a hint.
   static std::shared_ptr<const PackedModel> make(const Transformer& transformer, Precision precision = Precision::kFloat32,
                                                  int64_t batch_class = 32);
   // The same packed base with the adapters of `transformer` (same base weights) in place of this model's.

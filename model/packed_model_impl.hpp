@@ -14,12 +14,14 @@ namespace charter::model {
 
 // A matrix [out, in] in the panels of model/kernels.hpp.
 struct PackedMatrix {
-  at::Tensor data;
+  at::Tensor data;             // panels, float32 or int8
+  at::Tensor scales, offsets;  // int8 only: [out, to whole panels] float32 and int32
   int64_t out = 0, in = 0;
   [[nodiscard]] const float* panels() const { return data.const_data_ptr<float>(); }
+  [[nodiscard]] bool is_int8() const { return scales.defined(); }
 };
 
-[[nodiscard]] PackedMatrix pack_matrix(const at::Tensor& weight);
+[[nodiscard]] PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision = Precision::kFloat32);
 
 struct PackedLayer {
   PackedMatrix qkv;              // [Q + 2K, H]
@@ -48,7 +50,7 @@ struct PackedBase {
   ModelConfig config;
   std::vector<PackedLayer> layers;
   at::Tensor final_norm;
-  at::Tensor embedding;             // [V, H]; undefined when tied: rows are then gathered from the head's panels
+  at::Tensor embedding;             // [V, H]; undefined when tied in float32: rows are then gathered from the head's panels
   PackedMatrix head;                // [V, H]
   at::Tensor head_bias;             // [V], or undefined
   RopeTable rope;                   // max_position rows

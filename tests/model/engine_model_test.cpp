@@ -1,0 +1,101 @@
+// The engine and the packed pass on the default model. Skipped where the model is not installed.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "model/model_files.hpp"
+#include "model/tokenizer.hpp"
+#include "tests/model/engine_fixture.hpp"
+
+namespace charter::model {
+namespace {
+
+std::filesystem::path model_path() {
+  if (const char* given = std::getenv("CHARTER_MODEL")) return given;
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home == nullptr ? "" : home) /
+         ".cache/charter/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+}
+
+class DefaultModel : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!std::filesystem::exists(model_path())) return;
+    const ModelFiles files = load_model(model_path());
+    transformer = new Transformer(make_transformer(files));
+    tokenizer = new std::shared_ptr<const Tokenizer>(std::make_shared<const Tokenizer>(files.tokenizer));
+    packed = new std::shared_ptr<const PackedModel>(PackedModel::make(*transformer));
+  }
+  static void TearDownTestSuite() {
+    delete transformer;
+    delete tokenizer;
+    delete packed;
+  }
+  void SetUp() override {
+    if (transformer == nullptr) GTEST_SKIP() << "no model at " << model_path() << "; set CHARTER_MODEL";
+  }
+
+  std::vector<int32_t> ids(const std::string& text) { return (*tokenizer)->encode(text); }
+  Engine engine(EngineOptions options, std::shared_ptr<const PackedModel> model = nullptr) {
+    return Engine(model ? std::move(model) : *packed, *tokenizer, {}, options);
+  }
+
+  static inline Transformer* transformer = nullptr;
+  static inline std::shared_ptr<const Tokenizer>* tokenizer = nullptr;
+  static inline std::shared_ptr<const PackedModel>* packed = nullptr;
+};
+
+TEST_F(DefaultModel, CachedAndPackedPassesAgree) {
+  Engine e = engine({.max_batch = 4, .max_context = 512, .prefill_chunk_tokens = 60});
+  const std::string shared =
+      "The city library keeps a catalogue of every book it owns. Readers may borrow four at a time, for three weeks, "
+      "and renew them twice unless another reader waits. Late returns cost ten cents a day. The reading room is open "
+      "from nine to six, and on Thursdays until nine; on Sundays it is closed. ";
+  std::vector<std::vector<int32_t>> prompts;
+  for (const char* tail : {"A reader asks how", "Last winter the roof", "On Sundays", "12 + 30 ="}) {
+    prompts.push_back(ids(shared + tail));
+    e.submit(request_of(prompts.size() - 1, prompts.back(), 24));
+  }
+  const auto done = run_all(e);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const Completion& c = done.at(i);
+    EXPECT_EQ(c.cached_prompt_tokens > 0, i > 0);
+    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(*transformer, prompts[i], c.tokens)), 1e-4) << i;
+  }
+}
+
+TEST_F(DefaultModel, ContinuesAPlainFact) {
+  Engine e = engine({.max_batch = 1, .max_context = 128});
+  auto request = request_of(0, ids("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"),
+                            16, 0.0);
+  request.sampling.stop = {"."};
+  e.submit(request);
+  const Completion c = run_all(e).at(0);
+  EXPECT_NE(c.text.find("Paris"), std::string::npos) << c.text;
+  EXPECT_EQ(c.text.find('.'), std::string::npos);
+}
+
+TEST_F(DefaultModel, Int8LogprobsStayNearFloats) {
+  const auto int8 = PackedModel::make(*transformer, Precision::kInt8);
+  EXPECT_LT(int8->packed_bytes(), (*packed)->packed_bytes() / 3);
+  auto request = request_of(0, ids("The river rises in the hills north of the town, and"), 1);
+  request.continuation = ids(" flows slowly through fields and small villages before it reaches the sea.");
+  std::vector<std::vector<float>> results;
+  for (const auto& model : {*packed, int8}) {
+    Engine e = engine({.max_batch = 1, .max_context = 128}, model);
+    e.submit(request);
+    results.push_back(run_all(e).at(0).logprobs);
+  }
+  double mean = 0;
+  for (size_t i = 0; i < results[0].size(); ++i) {
+    mean += std::abs(results[0][i] - results[1][i]) / static_cast<double>(results[0].size());
+  }
+  RecordProperty("mean_logprob_difference", std::to_string(mean));
+  EXPECT_LT(mean, 0.4);  // 0.26 measured with VNNI
+}
+
+}  // namespace
+}  // namespace charter::model
