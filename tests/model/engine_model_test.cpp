@@ -67,6 +67,36 @@ TEST_F(DefaultModel, CachedAndPackedPassesAgree) {
   }
 }
 
+// tests/golden/logits_smollm2.json, made by tests/golden/logits.py.
+TEST_F(DefaultModel, LogitsEqualTransformers) {
+  const at::NoGradGuard no_grad;
+  std::ifstream in(std::filesystem::path(CHARTER_SOURCE_DIR) / "tests/golden/logits_smollm2.json");
+  const auto golden = nlohmann::json::parse(in);
+  Engine e = engine({.max_batch = 4, .max_context = 512});
+  uint64_t id = 0;
+  for (const auto& c : golden.at("cases")) {
+    const auto prompt = c.at("prompt_ids").get<std::vector<int32_t>>();
+    const std::vector<std::vector<int32_t>> sequences{prompt};
+    const auto hidden = hidden_states(*transformer, pack(sequences));
+    const auto last = logits(*transformer, hidden.narrow(0, hidden.size(0) - 1, 1))[0];
+    for (const char* kind : {"vocab_ids", "top_ids"}) {
+      const auto chosen = c.at(kind).get<std::vector<int64_t>>();
+      const auto expected = c.at(kind[0] == 'v' ? "logits" : "top_logits").get<std::vector<double>>();
+      const auto got = last.index_select(0, at::tensor(chosen, at::kLong));
+      EXPECT_LT((got - at::tensor(expected, at::kDouble)).abs().max().item<double>(), 1e-3) << c.at("name");
+    }
+    EXPECT_NEAR(at::logsumexp(last, 0).item<double>(), c.at("logsumexp").get<double>(), 1e-3);
+    auto request = request_of(id++, prompt, 1);
+    request.continuation = c.at("continuation_ids").get<std::vector<int32_t>>();
+    e.submit(request);
+  }
+  const auto done = run_all(e);
+  for (id = 0; id < done.size(); ++id) {
+    const auto expected = golden.at("cases")[id].at("continuation_logprobs").get<std::vector<float>>();
+    EXPECT_LT(largest_difference(done.at(id).logprobs, expected), 1e-3) << id;
+  }
+}
+
 TEST_F(DefaultModel, ContinuesAPlainFact) {
   Engine e = engine({.max_batch = 1, .max_context = 128});
   auto request = request_of(0, ids("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"),
