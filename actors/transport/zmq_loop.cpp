@@ -53,14 +53,23 @@ void ZmqTransport::Loop::enqueue(std::function<void()> command) {
   wake();
 }
 
-void ZmqTransport::Loop::call(std::function<void()> command) {
+// The error comes back as text and is thrown on the caller's thread: it is the caller's error.
+void ZmqTransport::Loop::call(const std::function<void()>& command) {
   if (std::this_thread::get_id() == thread_.get_id()) {
     throw std::invalid_argument("bind, connect, close: called from an event, expected another thread");
   }
-  auto task = std::make_shared<std::packaged_task<void()>>(std::move(command));
-  auto done = task->get_future();
-  enqueue([task] { (*task)(); });
-  done.get();
+  auto done = std::make_shared<std::promise<std::string>>();
+  auto error = done->get_future();
+  enqueue([done, &command] {
+    std::string text;
+    try {
+      command();
+    } catch (const std::runtime_error& failure) {
+      text = failure.what();
+    }
+    done->set_value(std::move(text));
+  });
+  if (const std::string text = error.get(); !text.empty()) throw std::runtime_error(text);
 }
 
 void ZmqTransport::Loop::run() {
@@ -69,8 +78,10 @@ void ZmqTransport::Loop::run() {
       wait();
       run_commands();
       for (auto& [link, port] : ports_) {
-        port->read(now());
-        port->tick(now());
+        // One time for both: what reading takes must not count as the peer's silence.
+        const Time at = now();
+        port->read(at);
+        port->tick(at);
       }
     } catch (const zmq::error_t& error) {
       if (error.num() == ETERM) break;  // the context is gone, and every socket with it

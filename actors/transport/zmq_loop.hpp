@@ -65,7 +65,7 @@ class ZmqTransport::Loop {
   void publish_stats();
 
   void enqueue(std::function<void()> command);
-  void call(std::function<void()> command);  // enqueue, wait, pass on what it throws
+  void call(const std::function<void()>& command);  // enqueue, wait, throw its error here
   void wake();
   [[nodiscard]] Gate* gate(LinkId link, PeerId peer);
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kCopyBelow = 2048;   // bytes; a shared part costs an allocation and a lock
 constexpr int kDataPerRead = 32;      // messages
+constexpr std::chrono::milliseconds kDataTimePerRead{20};
 constexpr int kControlPerRead = 1024;
 constexpr int kControlHwm = 16384;
 
@@ -226,7 +227,10 @@ bool ZmqPort::receive(zmq::socket_t& socket, Time now) {
 void ZmqPort::read(Time now) {
   for (int i = 0; i < kControlPerRead && receive(control_, now); ++i) {
   }
+  // Large messages take time to check: heartbeats must go out in between.
+  const Time end = std::chrono::steady_clock::now() + kDataTimePerRead;
   for (int i = 0; i < kDataPerRead && receive(data_, now); ++i) {
+    if (std::chrono::steady_clock::now() > end) break;
   }
 }
 
