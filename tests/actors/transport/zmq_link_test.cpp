@@ -331,6 +331,7 @@ TEST(ZmqThreads, ConcurrentSendersLoseNothing) {
   }
   for (auto& sender : senders) sender.join();
   ASSERT_TRUE(client.wait([](const Recorder& r) { return r.acked.size() == kThreads * kEach; }));
+  ASSERT_TRUE(server.wait([](const Recorder& r) { return r.messages.size() == kThreads * kEach; }));
   std::set<std::string> bodies;
   for (const auto& message : server.messages) bodies.insert(message.body);
   EXPECT_EQ(bodies.size(), size_t{kThreads * kEach});
