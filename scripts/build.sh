@@ -11,4 +11,7 @@ if [ ! -f "build/$preset/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$
   cmake --preset "$preset" -DCHARTER_LIBTORCH="$CHARTER_LIBTORCH"
   echo "$CHARTER_LIBTORCH" > "$stamp"
 fi
-exec cmake --build --preset "$preset" ${1:+--target "$@"}
+# A file that uses LibTorch takes up to 2 GB to compile.
+jobs="${CHARTER_JOBS:-$(awk -v cores="$(nproc)" '/^MemAvailable/ { fit = int($2 / 2e6) }
+  END { print (fit < 1 ? 1 : fit < cores ? fit : cores) }' /proc/meminfo)}"
+exec cmake --build --preset "$preset" --parallel "$jobs" ${1:+--target "$@"}

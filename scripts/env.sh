@@ -8,6 +8,8 @@ cached_libtorch="$CHARTER_CACHE/libtorch-2.11.0"
 cached_model="$CHARTER_CACHE/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 CHARTER_LIBTORCH="${CHARTER_LIBTORCH:-$cached_libtorch}"
 CHARTER_MODEL="${CHARTER_MODEL:-$cached_model}"
-export CHARTER_CACHE CHARTER_LIBTORCH CHARTER_MODEL
+# Threads that wait for work sleep: several processes share the cores.
+OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
+export CHARTER_CACHE CHARTER_LIBTORCH CHARTER_MODEL OMP_WAIT_POLICY
 say() { printf '\033[1mcharter:\033[0m %s\n' "$*" >&2; }
 die() { printf 'charter: %s\n' "$*" >&2; exit 1; }

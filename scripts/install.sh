@@ -1,33 +1,37 @@
 #!/usr/bin/env bash
 # Installs what is missing and nothing else: Debian packages, LibTorch, the default model.
 # A second call finds everything in place and returns in about a second.
+#   scripts/install.sh        what building, testing and running need
+#   scripts/install.sh tools  the packages of the developer's targets (packages_tools.txt)
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 
 missing_packages() {
   local listed
-  listed=$(grep -v '^#' "$root/scripts/packages.txt")
+  listed=$(grep -v '^#' "$1")
   # shellcheck disable=SC2086
   comm -23 <(printf '%s\n' $listed | sort -u) \
     <(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $listed 2>/dev/null |
       awk '$2 == "installed" { sub(/:.*/, "", $1); print $1 }' | sort -u)
 }
 
+# install_packages LIST
 install_packages() {
-  command -v dpkg-query >/dev/null || die "this is not a Debian system; install the equivalents of: $(grep -v '^#' "$root/scripts/packages.txt" | xargs)"
+  command -v dpkg-query >/dev/null ||
+    die "this is not a Debian system; install the equivalents of: $(grep -v '^#' "$1" | xargs)"
   local missing
-  missing=$(missing_packages)
+  missing=$(missing_packages "$1")
   [ -z "$missing" ] && return
-  # A package whose tool is already on PATH from elsewhere still counts as missing only for libraries.
   if [ "$(id -u)" != 0 ]; then
-    printf 'charter: these Debian packages are missing and this user may not install them. Ask for:\n\n  apt-get install %s\n\n' \
+    printf 'charter: these Debian packages are missing and this user may not install them. Ask for:\n\n  apt-get install --no-install-recommends %s\n\n' \
       "$(echo "$missing" | xargs)" >&2
     exit 1
   fi
   say "installing Debian packages: $(echo "$missing" | xargs)"
   apt-get update -qq
   # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+    die "apt-get could not install: $(echo "$missing" | xargs)"
 }
 
 # download REQUIREMENTS DIR: fetches the pinned wheels; pip refuses a file whose hash differs.
@@ -75,6 +79,12 @@ install_model() {
   rm -rf "$work"
 }
 
-install_packages
-install_libtorch
-install_model
+case "${1:-}" in
+  tools) install_packages "$root/scripts/packages_tools.txt" ;;
+  "")
+    install_packages "$root/scripts/packages.txt"
+    install_libtorch
+    install_model
+    ;;
+  *) die "scripts/install.sh: expected no argument or 'tools', got '$1'" ;;
+esac
