@@ -7,7 +7,7 @@ namespace charter::config {
 namespace {
 
 // Typical lengths, tokens.
-constexpr int64_t kPrompt = 48;    // one turn with its markers
+constexpr int64_t kPrompt = 40;    // one turn with its markers
 constexpr int64_t kRequest = 60;   // a critique or revision request, a judge's principle
 constexpr int64_t kTemplate = 90;  // the rest of the judge's templates
 
@@ -22,11 +22,11 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 constexpr int64_t kProcess = 180 * kMiB;  // a process with LibTorch and its arenas
 constexpr int64_t kSnapshots = 3;         // base, SL-CAI, RL-CAI
 
-// Answers to score in one judgement: the likelihood contrast puts a good and a bad description
-// before each of two answers; the multiple choice asks about both in two orders.
+// Tokens of one judgement with shared prefixes computed once. The likelihood contrast scores two
+// answers after each of a good and a bad description; the multiple choice asks in two orders.
 int64_t judge_tokens(bool contrast, int64_t answer) {
-  return contrast ? 4 * (kPrompt + kRequest + answer)
-                  : 2 * (kPrompt + kRequest + kTemplate + 2 * answer);
+  return contrast ? 2 * (kPrompt + kRequest) + 4 * answer
+                  : kPrompt + kRequest + 2 * (kTemplate + 2 * answer);
 }
 
 bool contrast(const RunConfig& c) { return c.label.method == "likelihood_contrast"; }
@@ -179,11 +179,13 @@ std::vector<StagePlan> plan(const RunConfig& c, const ModelSizes& m, double gflo
     const auto count = [](int64_t tokens) { return static_cast<double>(tokens); };
     const double prefill = count(s.tokens.prefill) * body;
     const double decode = count(s.tokens.decode) * (body + head_gflop(m));
-    // About half of the scored or trained tokens are answers, which alone pass the head.
-    const double forward = count(s.tokens.forward) * (body + head_gflop(m) / 2);
+    // About half of the scored or trained tokens are answers, which alone pass the head; the PM and
+    // the firewall have none.
+    const bool headless = s.stage == "pm_train" || s.stage == "firewall";
+    const double head = headless ? 0 : head_gflop(m) / 2;
+    const double forward = count(s.tokens.forward) * (body + head);
     // Backward: a pass for the inputs, and one for the weights unless only adapters are trained.
-    const double train =
-        count(s.tokens.train) * (body + head_gflop(m) / 2) * (c.lora.enabled ? 2.1 : 3.0);
+    const double train = count(s.tokens.train) * (body + head) * (c.lora.enabled ? 2.1 : 3.0);
     s.gflop = prefill + decode + forward + train;
     s.seconds = (s.stage == "report" ? 1.0 : kStageStart) +
                 (prefill / kPrefillShare + decode / kDecodeShare + forward / kForwardShare +
