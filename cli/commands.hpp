@@ -1,0 +1,20 @@
+// The subcommands of `charter`. Each add_* registers one on the app, with its options and the
+// callback that runs it. A callback throws std::exception for bad input; main prints it as one
+// line.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace charter::cli {
+
+void add_config(CLI::App& app);    // check and explain a run's configuration
+void add_plan(CLI::App& app);      // time, memory and disk a run will take
+void add_import(CLI::App& app);    // GGUF or Hugging Face directory in
+void add_export(CLI::App& app);    // Hugging Face directory out
+void add_tokenize(CLI::App& app);  // text to token ids, JSONL
+void add_generate(CLI::App& app);  // prompts to answers, JSONL
+void add_score(CLI::App& app);     // log-probabilities of given continuations, JSONL
+
+}  // namespace charter::cli

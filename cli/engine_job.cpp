@@ -1,0 +1,130 @@
+#include "cli/engine_job.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "cli/environment.hpp"
+#include "cli/machine_probe.hpp"
+#include "model/model_files.hpp"
+#include "model/packed_model.hpp"
+#include "model/transformer.hpp"
+
+namespace charter::cli {
+
+void add_engine_options(CLI::App& command, EngineArguments& a) {
+  command.add_option("--model", a.model, "GGUF file or directory; default CHARTER_MODEL");
+  command.add_option("--in", a.in, "JSONL, - for standard input")->capture_default_str();
+  command.add_option("--out", a.out, "JSONL, - for standard output")->capture_default_str();
+  command.add_option("--batch", a.batch, "sequences at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--context", a.context, "tokens of prompt and response together")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 20))
+      ->capture_default_str();
+  command.add_option("--precision", a.precision, "of the linear layers")
+      ->check(CLI::IsMember({"float32", "int8"}))
+      ->capture_default_str();
+  command
+      .add_option("--prefix-cache-mib", a.prefix_cache_mib, "keys and values of shared prefixes")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
+      ->capture_default_str();
+  command.add_option("--threads", a.threads, "0: one a core")->check(CLI::Range(0, 1024));
+  command.add_flag("--stats", a.stats,
+                   "one JSON line of rates and memory: on standard output, or standard error when "
+                   "that holds the rows");
+}
+
+EngineJob load_engine(const EngineArguments& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  const int32_t cores = std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()));
+  at::set_num_threads(arguments.threads > 0 ? arguments.threads : cores);
+  const at::NoGradGuard no_grad;
+  const std::string path = model_or_default(arguments.model);
+  const model::ModelFiles files = model::load_model(path);
+  model::check_tensors(files);
+
+  EngineJob job;
+  job.config = files.config;
+  job.context = std::min(arguments.context, files.config.max_position);
+  job.tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
+  const auto precision =
+      arguments.precision == "int8" ? model::Precision::kInt8 : model::Precision::kFloat32;
+  const model::EngineOptions options{.max_batch = arguments.batch,
+                                     .max_context = job.context,
+                                     .prefix_cache_bytes = arguments.prefix_cache_mib << 20};
+  job.engine = std::make_unique<model::Engine>(
+      model::PackedModel::make(model::make_transformer(files), precision, arguments.batch),
+      job.tokenizer, model::WeightVersion{}, options);
+  job.load_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return job;
+}
+
+std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
+                                   int64_t reserve) {
+  const std::string text = row.text("prompt");
+  std::vector<int32_t> tokens = job.tokenizer->encode(text);
+  if (tokens.empty()) feedback::fail(*row.file, row.line, "key 'prompt' is empty");
+  const auto first = job.tokenizer->spec().prepend_id;
+  if (first && tokens.front() != *first) tokens.insert(tokens.begin(), *first);
+  const auto length = static_cast<int64_t>(tokens.size());
+  if (length + reserve > job.context) {
+    feedback::fail(*row.file, row.line,
+                   "prompt is " + std::to_string(length) + " tokens, expected at most " +
+                       std::to_string(std::max<int64_t>(0, job.context - reserve)) +
+                       ": the context is " + std::to_string(job.context) + ", and " +
+                       std::to_string(reserve) + " more must fit");
+  }
+  return tokens;
+}
+
+void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,
+                  const std::function<void(size_t, const model::Completion&)>& done) {
+  const size_t count = requests.size();
+  for (size_t i = 0; i < count; ++i) {
+    requests[i].id = i;
+    job.engine->submit(std::move(requests[i]));
+  }
+  // Completions come as they finish; rows are written in the order they were read.
+  std::vector<std::optional<model::Completion>> waiting(count);
+  size_t next = 0;
+  while (!job.engine->idle()) {
+    for (model::Completion& completion : job.engine->step()) {
+      waiting[completion.id] = std::move(completion);
+    }
+    for (; next < count && waiting[next]; ++next) {
+      done(next, *waiting[next]);
+      waiting[next].reset();
+    }
+  }
+  if (next != count) {
+    throw std::logic_error("engine is idle after " + std::to_string(next) + " of " +
+                           std::to_string(count) + " rows");
+  }
+}
+
+std::string stats_line(const EngineJob& job, size_t rows, double seconds) {
+  const model::EngineStats& s = job.engine->stats();
+  const auto rate = [](int64_t part, double whole) {
+    return whole > 0 ? static_cast<double>(part) / whole : 0.0;
+  };
+  return json_line(
+      {{"rows", rows},
+       {"prefill_tokens", s.prefill_tokens},
+       {"prefill_tokens_per_second", rate(s.prefill_tokens, s.prefill_seconds)},
+       {"decode_tokens", s.decode_tokens},
+       {"decode_tokens_per_second", rate(s.decode_tokens, s.decode_seconds)},
+       {"prefix_hit_rate", rate(s.prefix_hit_tokens, static_cast<double>(s.prefix_lookup_tokens))},
+       {"load_seconds", job.load_seconds},
+       {"run_seconds", seconds},
+       {"peak_memory_bytes", peak_memory_bytes()}});
+}
+
+}  // namespace charter::cli

@@ -1,0 +1,54 @@
+// What `generate` and `score` share: options, loading, running rows through one engine, statistics.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/jsonl.hpp"
+#include "model/engine.hpp"
+#include "model/model_config.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace charter::cli {
+
+struct EngineArguments {
+  std::string model, in = "-", out = "-";
+  std::string precision = "float32";  // float32, int8
+  int32_t batch = 32;                 // sequences at once
+  int64_t context = 2048;             // tokens, prompt and response; at most the model's
+  int64_t prefix_cache_mib = 256;
+  int32_t threads = 0;  // 0: one a core
+  bool stats = false;
+};
+
+// Registers those options on a command.
+void add_engine_options(CLI::App& command, EngineArguments& arguments);
+
+struct EngineJob {
+  model::ModelConfig config;
+  std::shared_ptr<const model::Tokenizer> tokenizer;
+  std::unique_ptr<model::Engine> engine;
+  int64_t context = 0;      // tokens
+  double load_seconds = 0;  // read and packed
+};
+
+// Throws std::runtime_error for a model that cannot be read.
+[[nodiscard]] EngineJob load_engine(const EngineArguments& arguments);
+
+// Token ids of a prompt, after the begin-of-text token where the model wants one. Throws
+// std::runtime_error "FILE:LINE: ..." when it is empty or leaves no room for `reserve` tokens.
+[[nodiscard]] std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
+                                                 int64_t reserve);
+
+// Runs all requests; calls done(i, completion of requests[i]) in their order. Ids are set here.
+void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,
+                  const std::function<void(size_t, const model::Completion&)>& done);
+
+// One line: tokens and tokens/s of prefill and decode, prefix hit rate, seconds, peak memory.
+[[nodiscard]] std::string stats_line(const EngineJob& job, size_t rows, double seconds);
+
+}  // namespace charter::cli

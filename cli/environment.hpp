@@ -1,0 +1,26 @@
+// What the commands take from the environment. Nothing below cli/ reads it.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/run_config.hpp"
+
+namespace charter::cli {
+
+// CHARTER_MODEL; else the one .gguf file in the cache's models/; else "".
+[[nodiscard]] std::string default_model();
+
+// `given`, or default_model(). Throws std::runtime_error when there is neither.
+[[nodiscard]] std::string model_or_default(const std::string& given);
+
+// `configured`, or the project's authored file of that name, "prompts/red_team.jsonl" for one:
+// under CHARTER_DATA_DIR, else under the source tree's config/.
+[[nodiscard]] std::filesystem::path data_file(const std::string& configured,
+                                              const char* authored_name);
+
+// load_config with the default model.
+[[nodiscard]] config::RunConfig load_run_config(const std::string& file,
+                                                const std::vector<std::string>& overrides);
+
+}  // namespace charter::cli

@@ -1,0 +1,101 @@
+// charter generate: {id?, prompt} in, {id, text, tokens, logprobs, finish} out.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/engine_job.hpp"
+#include "cli/output_file.hpp"
+#include "feedback/counter_rng.hpp"
+
+namespace charter::cli {
+namespace {
+
+struct GenerateArguments {
+  EngineArguments engine;
+  model::SamplingParams sampling;
+  uint64_t seed = 0;
+};
+
+const char* name(model::FinishReason reason) {
+  switch (reason) {
+    case model::FinishReason::kStopToken:
+      return "stop_token";
+    case model::FinishReason::kStopString:
+      return "stop_string";
+    case model::FinishReason::kLength:
+      return "length";
+    case model::FinishReason::kContext:
+      return "context";
+    case model::FinishReason::kScored:
+      return "scored";
+    case model::FinishReason::kCancelled:
+      break;
+  }
+  return "cancelled";
+}
+
+// The model ends its answer with its end-of-text token; chat models may name another in the
+// tokenizer than in the config.
+std::vector<int32_t> stop_tokens(const EngineJob& job) {
+  std::vector<int32_t> ids;
+  if (job.config.eos_id) ids.push_back(static_cast<int32_t>(*job.config.eos_id));
+  const auto other = job.tokenizer->spec().eos_id;
+  if (other && (ids.empty() || ids.front() != *other)) ids.push_back(*other);
+  return ids;
+}
+
+void run_generate(const GenerateArguments& arguments) {
+  const InputRows input(arguments.engine.in);
+  input.require_text("prompt");
+  EngineJob job = load_engine(arguments.engine);
+  std::vector<model::GenerationRequest> requests(input.rows.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    requests[i].prompt = encode_prompt(job, input.rows[i], 1);
+    requests[i].sampling = arguments.sampling;
+    requests[i].sampling.stop_tokens = stop_tokens(job);
+    requests[i].sampling.seed = feedback::draw_bits({.seed = arguments.seed, .work_id = i});
+  }
+  OutputFile output(arguments.engine.out);
+  const auto start = std::chrono::steady_clock::now();
+  run_requests(job, std::move(requests), [&](size_t i, const model::Completion& c) {
+    output.stream() << json_line({{"id", input.id(i)},
+                                  {"text", c.text},
+                                  {"tokens", c.tokens},
+                                  {"logprobs", c.logprobs},
+                                  {"finish", name(c.finish)}})
+                    << "\n";
+  });
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  output.commit();
+  if (arguments.engine.stats) {
+    (output.is_stdout() ? std::cerr : std::cout)
+        << stats_line(job, input.rows.size(), seconds.count()) << "\n";
+  }
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "generate", "answer prompts: JSONL of {id?, prompt} in, {id, text, tokens, logprobs} out");
+  const auto a = std::make_shared<GenerateArguments>();
+  add_engine_options(*command, a->engine);
+  command->add_option("--max-new-tokens", a->sampling.max_new_tokens, "of each answer")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--temperature", a->sampling.temperature, "0: greedy")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--top-p", a->sampling.top_p, "nucleus; 1: off")
+      ->check(CLI::Range(1e-6, 1.0))
+      ->capture_default_str();
+  command->add_option("--seed", a->seed, "of all samples; each row draws from it by its number")
+      ->capture_default_str();
+  command->add_option("--stop", a->sampling.stop, "ends an answer before this text; repeatable")
+      ->take_all();
+  command->callback([a] { run_generate(*a); });
+}
+
+}  // namespace charter::cli

@@ -1,0 +1,48 @@
+// charter: one binary, one subcommand a task. Exit codes: 0 done, 1 failed, 2 wrong usage.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "cli/commands.hpp"
+
+namespace {
+
+// LibTorch appends a stack trace to its messages; the first line is the message.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// The subcommand the user meant, for "charter config check".
+std::string command_of(const CLI::App& app) {
+  for (const CLI::App* sub : app.get_subcommands()) {
+    return app.get_name() + " " + command_of(*sub);
+  }
+  return app.get_name();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trains a language model by Constitutional AI.", "charter"};
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  for (const auto add : {charter::cli::add_config, charter::cli::add_plan, charter::cli::add_import,
+                         charter::cli::add_export, charter::cli::add_tokenize,
+                         charter::cli::add_generate, charter::cli::add_score}) {
+    add(app);
+  }
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::RuntimeError& code) {  // a command that ends with a code of its own
+    return code.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "charter: " << first_line(error.what()) << "; see " << command_of(app)
+              << " --help\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "charter: " << first_line(error.what()) << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,124 @@
+// charter plan CONFIG: what a run will take, before it starts.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/environment.hpp"
+#include "cli/jsonl.hpp"
+#include "cli/machine_probe.hpp"
+#include "config/machine.hpp"
+#include "config/plan.hpp"
+
+namespace charter::cli {
+namespace {
+
+struct PlanArguments {
+  std::string file;
+  std::vector<std::string> overrides;
+  double gflops = 0;
+  bool json = false;
+};
+
+struct Totals {
+  double seconds = 0;
+  int64_t memory_bytes = 0, disk_bytes = 0;
+};
+
+Totals totals(const std::vector<config::StagePlan>& stages) {
+  Totals t;
+  for (const config::StagePlan& s : stages) {
+    t.seconds += s.seconds;
+    t.memory_bytes = std::max(t.memory_bytes, s.memory_bytes);
+    t.disk_bytes += s.disk_bytes;
+  }
+  return t;
+}
+
+std::string duration(double seconds) {
+  char text[32];
+  if (seconds < 120) {
+    std::snprintf(text, sizeof(text), "%.0f s", seconds);
+  } else if (seconds < 7200) {
+    std::snprintf(text, sizeof(text), "%.1f min", seconds / 60);
+  } else if (seconds < 2 * 86400) {
+    std::snprintf(text, sizeof(text), "%.1f h", seconds / 3600);
+  } else {
+    std::snprintf(text, sizeof(text), "%.1f days", seconds / 86400);
+  }
+  return text;
+}
+
+void print_row(const std::string& stage, double seconds, int64_t tokens, int64_t memory,
+               int64_t disk) {
+  constexpr double kGiB = 1 << 30;
+  std::printf("%-12s %12s %14lld %10.2f %10.2f\n", stage.c_str(), duration(seconds).c_str(),
+              static_cast<long long>(tokens), static_cast<double>(memory) / kGiB,
+              static_cast<double>(disk) / kGiB);
+}
+
+void print_table(const std::vector<config::StagePlan>& stages, double gflops) {
+  std::printf("%-12s %12s %14s %10s %10s\n", "stage", "time", "tokens", "mem GiB", "disk GiB");
+  int64_t all_tokens = 0;
+  for (const config::StagePlan& s : stages) {
+    const auto& t = s.tokens;
+    const int64_t tokens = t.prefill + t.decode + t.forward + t.train;
+    all_tokens += tokens;
+    print_row(s.stage, s.seconds, tokens, s.memory_bytes, s.disk_bytes);
+  }
+  const Totals t = totals(stages);
+  print_row("all", t.seconds, all_tokens, t.memory_bytes, t.disk_bytes);
+  std::printf("at %.0f GFLOP/s measured here; answers at their longest, so mostly an upper bound\n",
+              gflops);
+  if (t.memory_bytes > memory_bytes()) {
+    std::printf("this machine has %.1f GiB of memory: less than the plan needs\n",
+                static_cast<double>(memory_bytes()) / (1 << 30));
+  }
+}
+
+nlohmann::ordered_json as_json(const config::StagePlan& s) {
+  return {{"stage", s.stage},
+          {"seconds", s.seconds},
+          {"gflop", s.gflop},
+          {"prefill_tokens", s.tokens.prefill},
+          {"decode_tokens", s.tokens.decode},
+          {"forward_tokens", s.tokens.forward},
+          {"train_tokens", s.tokens.train},
+          {"memory_bytes", s.memory_bytes},
+          {"disk_bytes", s.disk_bytes}};
+}
+
+void run_plan(const PlanArguments& arguments) {
+  const config::RunConfig config = load_run_config(arguments.file, arguments.overrides);
+  const config::ModelSizes sizes = model_sizes(model_or_default(config.models.base));
+  const double gflops =
+      arguments.gflops > 0 ? arguments.gflops : measure_gflops(config::compute_slots(config));
+  const std::vector<config::StagePlan> stages = config::plan(config, sizes, gflops);
+  if (!arguments.json) return print_table(stages, gflops);
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const config::StagePlan& s : stages) rows.push_back(as_json(s));
+  const Totals t = totals(stages);
+  std::cout << json_line({{"gflops", gflops},
+                          {"seconds", t.seconds},
+                          {"memory_bytes", t.memory_bytes},
+                          {"disk_bytes", t.disk_bytes},
+                          {"stages", rows}})
+            << "\n";
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("plan", "time, memory and disk a run will take");
+  const auto arguments = std::make_shared<PlanArguments>();
+  command->add_option("CONFIG", arguments->file, "run configuration, TOML")->required();
+  command->add_option("--set", arguments->overrides, "section.key=value, may be repeated");
+  command->add_option("--gflops", arguments->gflops, "plan for a machine of this rate, unmeasured")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--json", arguments->json, "as one JSON line");
+  command->callback([arguments] { run_plan(*arguments); });
+}
+
+}  // namespace charter::cli

@@ -1,0 +1,74 @@
+// charter score: {id?, prompt, continuation} in, {id, logprob, tokens, logprobs} out. Prompt and
+// continuation are tokenized apart, so that a continuation's score does not depend on how its first
+// characters would merge with the prompt's last.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <numeric>
+
+#include "cli/commands.hpp"
+#include "cli/engine_job.hpp"
+#include "cli/output_file.hpp"
+
+namespace charter::cli {
+namespace {
+
+struct ScoreArguments {
+  EngineArguments engine;
+  double temperature = 1.0;
+};
+
+model::GenerationRequest request_of(const EngineJob& job, const feedback::JsonRow& row,
+                                    double temperature) {
+  model::GenerationRequest request;
+  request.continuation = job.tokenizer->encode(row.text("continuation"));
+  if (request.continuation.empty()) {
+    feedback::fail(*row.file, row.line, "key 'continuation' is empty");
+  }
+  request.prompt = encode_prompt(job, row, static_cast<int64_t>(request.continuation.size()));
+  request.sampling.temperature = temperature;
+  return request;
+}
+
+void run_score(const ScoreArguments& arguments) {
+  const InputRows input(arguments.engine.in);
+  input.require_text("prompt");
+  input.require_text("continuation");
+  EngineJob job = load_engine(arguments.engine);
+  std::vector<model::GenerationRequest> requests;
+  for (const feedback::JsonRow& row : input.rows) {
+    requests.push_back(request_of(job, row, arguments.temperature));
+  }
+  OutputFile output(arguments.engine.out);
+  const auto start = std::chrono::steady_clock::now();
+  run_requests(job, std::move(requests), [&](size_t i, const model::Completion& c) {
+    const double sum = std::accumulate(c.logprobs.begin(), c.logprobs.end(), 0.0);
+    output.stream() << json_line({{"id", input.id(i)},
+                                  {"logprob", sum},
+                                  {"tokens", c.tokens},
+                                  {"logprobs", c.logprobs}})
+                    << "\n";
+  });
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  output.commit();
+  if (arguments.engine.stats) {
+    (output.is_stdout() ? std::cerr : std::cout)
+        << stats_line(job, input.rows.size(), seconds.count()) << "\n";
+  }
+}
+
+}  // namespace
+
+void add_score(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "score", "log-probability of given continuations: JSONL of {id?, prompt, continuation} in");
+  const auto a = std::make_shared<ScoreArguments>();
+  add_engine_options(*command, a->engine);
+  command->add_option("--temperature", a->temperature, "divides the logits")
+      ->check(CLI::Range(0.01, 100.0))
+      ->capture_default_str();
+  command->callback([a] { run_score(*a); });
+}
+
+}  // namespace charter::cli

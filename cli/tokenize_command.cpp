@@ -1,0 +1,46 @@
+// charter tokenize: {id?, text} in, {id, tokens} out.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/environment.hpp"
+#include "cli/jsonl.hpp"
+#include "cli/output_file.hpp"
+#include "model/model_files.hpp"
+#include "model/tokenizer.hpp"
+
+namespace charter::cli {
+namespace {
+
+struct TokenizeArguments {
+  std::string model, in = "-", out = "-";
+  bool no_special = false;
+};
+
+void run_tokenize(const TokenizeArguments& arguments) {
+  const InputRows input(arguments.in);
+  const model::Tokenizer tokenizer(model::load_tokenizer(model_or_default(arguments.model)));
+  OutputFile output(arguments.out);
+  for (size_t i = 0; i < input.rows.size(); ++i) {
+    const auto tokens = tokenizer.encode(input.rows[i].text("text"), !arguments.no_special);
+    output.stream() << json_line({{"id", input.id(i)}, {"tokens", tokens}}) << "\n";
+  }
+  output.commit();
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("tokenize", "text to token ids, JSONL in and out");
+  const auto arguments = std::make_shared<TokenizeArguments>();
+  command->add_option("--model", arguments->model, "GGUF file or directory; default CHARTER_MODEL");
+  command->add_option("--in", arguments->in, "JSONL of {id?, text}, - for standard input")
+      ->capture_default_str();
+  command->add_option("--out", arguments->out, "JSONL of {id, tokens}, - for standard output")
+      ->capture_default_str();
+  command->add_flag("--no-special", arguments->no_special,
+                    "the text of special tokens is ordinary text");
+  command->callback([arguments] { run_tokenize(*arguments); });
+}
+
+}  // namespace charter::cli

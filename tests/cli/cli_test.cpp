@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "tests/cli/run_charter.hpp"
+
+namespace charter::cli {
+namespace {
+
+const std::string kQuickstart = CHARTER_SOURCE_DIR "/config/quickstart.toml";
+
+TEST(Command, WrongUsageExitsWithTwo) {
+  const Scratch scratch;
+  run_charter(scratch, "").expect_refused(2, "--help");
+  run_charter(scratch, "nonsense").expect_refused(2, "--help");
+  run_charter(scratch, "config check").expect_refused(2, "charter config check --help");
+  run_charter(scratch, "generate --batch 0").expect_refused(2, "--batch");
+  run_charter(scratch, "generate --precision fp3").expect_refused(2, "--precision");
+}
+
+TEST(Command, HelpNamesTheSubcommands) {
+  const Scratch scratch;
+  const Outcome help = run_charter(scratch, "--help");
+  EXPECT_EQ(help.code, 0);
+  for (const char* name : {"config", "plan", "import", "export", "tokenize", "generate", "score"}) {
+    EXPECT_NE(help.out.find(name), std::string::npos) << name;
+  }
+}
+
+TEST(ConfigCheck, AcceptsTheShippedFiles) {
+  const Scratch scratch;
+  for (const char* name : {"quickstart", "daemon", "paper"}) {
+    const std::string file = std::string(CHARTER_SOURCE_DIR "/config/") + name + ".toml";
+    const Outcome outcome = run_charter(scratch, "config check " + file);
+    EXPECT_EQ(outcome.code, 0) << outcome.error;
+    EXPECT_EQ(outcome.out, file + ": ok\n");
+  }
+}
+
+TEST(ConfigCheck, NamesFileLineAndNearestKey) {
+  const Scratch scratch;
+  const std::string file = scratch.write("run.toml", "[rl]\nbatchh = 8\n");
+  run_charter(scratch, "config check " + file)
+      .expect_refused(1, file + ":2: rl.batchh: unknown key; did you mean rl.batch?");
+  run_charter(scratch, "config check " + scratch.at("none.toml"))
+      .expect_refused(1, scratch.at("none.toml") + ": cannot read: No such file or directory");
+  run_charter(scratch, "config check " + kQuickstart + " --set rl.batch=0")
+      .expect_refused(1, "--set rl.batch=0: rl.batch: got the number 0, expected 1 to 65536");
+}
+
+TEST(ConfigExplain, PrintsLinesOrJson) {
+  const Scratch scratch;
+  const Outcome line = run_charter(scratch, "config explain rl.batch");
+  EXPECT_EQ(line.out, "rl.batch = 8  [1 to 65536]  trajectories a version; fixed for the run\n");
+  const auto rows = nlohmann::json::parse(run_charter(scratch, "config explain rl --json").out);
+  EXPECT_EQ(rows[0]["key"], "rl.updates");
+  EXPECT_EQ(rows[0]["may_change_on_resume"], true);
+  run_charter(scratch, "config explain rl.bacth")
+      .expect_refused(1, "rl.bacth: unknown key; did you mean rl.batch?");
+}
+
+TEST(Plan, EstimatesEveryStage) {
+  const std::string model = test_model();
+  if (model.empty()) GTEST_SKIP() << "no model: set CHARTER_MODEL";
+  const Scratch scratch;
+  const Outcome outcome = run_charter(
+      scratch, "plan --json " + kQuickstart + " --set models.base=" + model + " --gflops 60");
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const auto plan = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(plan["stages"].size(), 8u);
+  EXPECT_EQ(plan["stages"][0]["stage"], "sl_generate");
+  EXPECT_GT(plan["seconds"], 10.0);
+  EXPECT_LT(plan["memory_bytes"], 8ll << 30);
+}
+
+TEST(Plan, RefusesAMissingModel) {
+  const Scratch scratch;
+  run_charter(scratch, "plan " + kQuickstart + " --set models.base=" + scratch.at("m.gguf"))
+      .expect_refused(1, scratch.at("m.gguf"));
+  run_charter(scratch, "plan " + kQuickstart,
+              "-u CHARTER_MODEL CHARTER_CACHE=" + scratch.at("empty"))
+      .expect_refused(1, "no model");
+}
+
+TEST(Export, NamesWhatIsMissing) {
+  const Scratch scratch;
+  run_charter(scratch, "export --run " + scratch.at("run") + " --to " + scratch.at("to"))
+      .expect_refused(1, scratch.at("run") + ": no such run directory");
+  std::filesystem::create_directories(scratch.at("run/weights/base"));
+  run_charter(scratch, "export --run " + scratch.at("run") + " --to " + scratch.at("to"))
+      .expect_refused(1, "no such snapshot; the run has base");
+  EXPECT_FALSE(scratch.exists("to"));
+}
+
+}  // namespace
+}  // namespace charter::cli

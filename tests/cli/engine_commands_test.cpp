@@ -1,0 +1,145 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/cli/run_charter.hpp"
+
+namespace charter::cli {
+namespace {
+
+std::vector<nlohmann::json> lines(const std::string& text) {
+  std::vector<nlohmann::json> rows;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) rows.push_back(nlohmann::json::parse(line));
+  return rows;
+}
+
+class WithModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    model_ = test_model();
+    if (model_.empty()) GTEST_SKIP() << "no model: set CHARTER_MODEL";
+  }
+  [[nodiscard]] Outcome run(const std::string& arguments) const {
+    return run_charter(scratch_, arguments, "CHARTER_MODEL='" + model_ + "'");
+  }
+  // The command refuses this input with one line and leaves no output.
+  void expect_refused(const std::string& command, const std::string& in,
+                      const std::string& expected_part) const {
+    const std::string file = scratch_.write("in.jsonl", in);
+    run(command + " --in " + file + " --out " + scratch_.at("out.jsonl"))
+        .expect_refused(1, expected_part);
+    EXPECT_FALSE(scratch_.exists("out.jsonl"));
+    EXPECT_FALSE(scratch_.exists("out.jsonl.partial"));
+  }
+
+  Scratch scratch_;
+  std::string model_;
+};
+
+TEST_F(WithModel, RefusesBadPromptFiles) {
+  for (const std::string command : {"tokenize", "generate", "score"}) {
+    expect_refused(command, "", scratch_.at("in.jsonl"));
+    expect_refused(command, "{\"prompt\": \"a\"}\n{\"prompt\": \n", scratch_.at("in.jsonl") + ":2");
+    run(command + " --in " + scratch_.at("none.jsonl") + " --out " + scratch_.at("out.jsonl"))
+        .expect_refused(1, scratch_.at("none.jsonl"));
+  }
+  expect_refused("tokenize", "{\"prompt\": \"a\"}\n", ":1: key 'text' is missing");
+  expect_refused("generate", "{\"text\": \"a\"}\n", ":1: key 'prompt' is missing");
+  expect_refused("generate", "{\"prompt\": 3}\n", ":1: key 'prompt' is a number");
+  expect_refused("generate", "{\"prompt\": \"a\"}\n{\"prompt\": \"\"}\n",
+                 ":2: key 'prompt' is empty");
+  expect_refused("score", "{\"prompt\": \"a\"}\n", ":1: key 'continuation' is missing");
+}
+
+TEST_F(WithModel, RefusesAPromptLongerThanTheContext) {
+  std::string prompt;
+  for (int i = 0; i < 100; ++i) prompt += "word ";
+  expect_refused("generate --context 64",
+                 "{\"prompt\": \"short\"}\n{\"prompt\": \"" + prompt + "\"}\n",
+                 ":2: prompt is 101 tokens, expected at most 63");
+}
+
+TEST_F(WithModel, RefusesAnOutputThatCannotBeWritten) {
+  const std::string in = scratch_.write("in.jsonl", "{\"text\": \"a\"}\n");
+  run("tokenize --in " + in + " --out " + scratch_.at("no/such/dir/out.jsonl"))
+      .expect_refused(1, "cannot write: No such file or directory");
+}
+
+TEST_F(WithModel, RefusesATruncatedGguf) {
+  const std::string cut = scratch_.write("cut.gguf", read_file(model_).substr(0, 4 << 20));
+  const std::string in = scratch_.write("in.jsonl", "{\"prompt\": \"a\"}\n");
+  run("generate --model " + cut + " --in " + in + " --out " + scratch_.at("out.jsonl"))
+      .expect_refused(1, cut);
+  run("import " + cut + " " + scratch_.at("dir")).expect_refused(1, cut);
+  EXPECT_FALSE(scratch_.exists("out.jsonl"));
+  EXPECT_FALSE(scratch_.exists("dir"));
+}
+
+TEST_F(WithModel, TokenizesInOrderWithIds) {
+  const std::string in = scratch_.write(
+      "in.jsonl", "{\"id\": \"x\", \"text\": \"Hello world\"}\n{\"text\": \"<|im_end|>\"}\n");
+  const Outcome outcome = run("tokenize --in " + in);
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const auto rows = lines(outcome.out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["id"], "x");
+  EXPECT_EQ(rows[0]["tokens"], (std::vector<int>{19556, 905}));
+  EXPECT_EQ(rows[1]["id"], 1);
+  EXPECT_EQ(rows[1]["tokens"], std::vector<int>{2});
+}
+
+TEST_F(WithModel, GenerateIsReproducibleAndScoreAgrees) {
+  const std::string in = scratch_.write(
+      "in.jsonl",
+      "{\"prompt\": \"The capital of France is\"}\n{\"prompt\": \"One, two, three,\"}\n");
+  const std::string command = "generate --in " + in + " --max-new-tokens 8 --seed 5";
+  const Outcome first = run(command + " --out " + scratch_.at("a.jsonl") + " --stats");
+  ASSERT_EQ(first.code, 0) << first.error;
+  const auto stats = nlohmann::json::parse(first.out);
+  EXPECT_GT(stats["decode_tokens_per_second"], 0.0);
+  EXPECT_GT(stats["peak_memory_bytes"], 100 << 20);
+  const auto rows = lines(read_file(scratch_.at("a.jsonl")));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_FALSE(scratch_.exists("a.jsonl.partial"));
+
+  // A batch of one gives the same tokens: they depend on the seed and the row alone.
+  const auto again = lines(run(command + " --batch 1").out);
+  ASSERT_EQ(again.size(), 2u);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(again[i]["tokens"], rows[i]["tokens"]);
+    EXPECT_EQ(rows[i]["tokens"].size(), rows[i]["logprobs"].size());
+  }
+
+  // Greedy text re-tokenizes to itself here; its score is the sum of the log-probs it was made
+  // with.
+  const auto greedy = lines(run("generate --in " + in + " --max-new-tokens 2 --temperature 0").out);
+  ASSERT_EQ(greedy.size(), 2u);
+  continuations =
+      nlohmann::json{{"prompt", "The capital of France is"}, {"continuation", greedy[0]["text"]}}
+          .dump();
+  const auto scored = lines(run("score --in " + scratch_.write("c.jsonl", continuation)).out);
+  ASSERT_EQ(scored.size(), 1u);
+  ASSERT_EQ(scored[0]["tokens"], greedy[0]["tokens"]);
+  double sum = 0;
+  for (const double logprob : greedy[0]["logprobs"]) sum += logprob;
+  EXPECT_NEAR(scored[0]["logprob"].get<double>(), sum, 1e-3);
+}
+
+TEST_F(WithModel, ImportWritesADirectoryThatTokenizesAlike) {
+  const std::string dir = scratch_.at("model");
+  const Outcome outcome = run("import '" + model_ + "' " + dir);
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_TRUE(scratch_.exists("model/config.json"));
+  EXPECT_TRUE(scratch_.exists("model/model.safetensors"));
+  const std::string in = scratch_.write("in.jsonl", "{\"text\": \"Hello  w\\u00f6rld 123\"}\n");
+  EXPECT_EQ(run("tokenize --model " + dir + " --in " + in).out, run("tokenize --in " + in).out);
+  run("import '" + model_ + "' " + dir).expect_refused(1, dir);  // it exists
+}
+
+}  // namespace
+}  // namespace charter::cli
