@@ -1,18 +1,20 @@
 // Rollouts and labels by our engine, in tokens or labels a second.
-//   rollout: --batch prompts of --prompt random tokens, --new tokens each at T=1, no stop token; new tokens/s from
-//            the first submit to the last completion.
-//   labels:  --batch prompts of one --prefix token prefix and a --tail of their own, the log-probabilities of two
-//            tokens after each; labels/s with the prefix computed in the run (--warm: before it).
-// --serve speaks the line protocol of bench/peers: after loading it prints {"ready":true}; for each line
-// {"run":1} it runs once and prints {"value": rate}. Without it --runs measurements and their parts are printed.
+//   rollout: --batch prompts of --prompt random tokens, --new tokens each at T=1, no stop token;
+//            new tokens/s from the first submit to the last completion.
+//   labels:  --batch prompts of one --prefix token prefix and a --tail of their own, the
+//            log-probabilities of two tokens after each; labels/s with the prefix computed in the
+//            run (--warm: before it).
+// --serve speaks the line protocol of bench/peers: after loading and a warm-up it prints
+// {"ready":true}; for each line {"run":K} it runs once, on prompts drawn from K, and prints
+// {"value": rate, "seconds": s}. Without it --runs measurements and their parts are printed.
+#include <ATen/Parallel.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
-
-#include <ATen/Parallel.h>
 
 #include "model/engine.hpp"
 #include "model/model_files.hpp"
@@ -69,11 +71,12 @@ int64_t finish(Engine& engine) {
 }
 
 struct Measurement {
-  double rate = 0;
+  double rate = 0, seconds = 0;
   EngineStats stats;
 };
 
-Measurement measure(const Options& o, const std::shared_ptr<const PackedModel>& model, uint64_t run) {
+Measurement measure(const Options& o, const std::shared_ptr<const PackedModel>& model,
+                    uint64_t run) {
   EngineOptions options{.max_batch = o.batch, .prefill_chunk_tokens = o.chunk};
   options.max_context = std::min<int64_t>(model->config().max_position, 2048);
   Engine engine(model, nullptr, {}, options);
@@ -83,19 +86,23 @@ Measurement measure(const Options& o, const std::shared_ptr<const PackedModel>& 
     (void)finish(engine);
   }
   const auto begin = std::chrono::steady_clock::now();
-  for (auto& request : requests_of(o, run, model->config().vocab_size)) engine.submit(std::move(request));
+  for (auto& request : requests_of(o, run, model->config().vocab_size))
+    engine.submit(std::move(request));
   const int64_t tokens = finish(engine);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
   const double done = o.work == "labels" ? o.batch : static_cast<double>(tokens);
-  return {done / spent.count(), engine.stats()};
+  return {done / spent.count(), spent.count(), engine.stats()};
 }
 
 void serve(const Options& o, const std::shared_ptr<const PackedModel>& model) {
+  (void)measure(o, model, 0);  // first touch of memory and threads
   std::cout << R"({"ready":true})" << std::endl;
   std::string line;
-  for (uint64_t run = 0; std::getline(std::cin, line); ++run) {
+  while (std::getline(std::cin, line)) {
     if (line.empty()) continue;
-    std::cout << nlohmann::json{{"value", measure(o, model, run).rate}}.dump() << std::endl;
+    const auto run = nlohmann::json::parse(line).value("run", uint64_t{1});
+    const Measurement m = measure(o, model, run + 1);
+    std::cout << nlohmann::json{{"value", m.rate}, {"seconds", m.seconds}}.dump() << std::endl;
   }
 }
 
@@ -106,8 +113,10 @@ void print_runs(const Options& o, const std::shared_ptr<const PackedModel>& mode
     std::cout << nlohmann::json{{"work", o.work},
                                 {"batch", o.batch},
                                 {"value", m.rate},
-                                {"prefill_tokens_per_s", rate(m.stats.prefill_tokens, m.stats.prefill_seconds)},
-                                {"decode_tokens_per_s", rate(m.stats.decode_tokens, m.stats.decode_seconds)},
+                                {"prefill_tokens_per_s",
+                                 rate(m.stats.prefill_tokens, m.stats.prefill_seconds)},
+                                {"decode_tokens_per_s",
+                                 rate(m.stats.decode_tokens, m.stats.decode_seconds)},
                                 {"prefix_hit_tokens", m.stats.prefix_hit_tokens}}
                      .dump()
               << std::endl;
@@ -120,7 +129,9 @@ int main(int argc, char** argv) {
   CLI::App app("Rollouts and labels of the engine");
   Options o;
   app.add_option("--model", o.model, "GGUF file or Hugging Face directory")->required();
-  app.add_option("--work", o.work)->check(CLI::IsMember({"rollout", "labels"}))->capture_default_str();
+  app.add_option("--work", o.work)
+      ->check(CLI::IsMember({"rollout", "labels"}))
+      ->capture_default_str();
   app.add_option("--batch", o.batch)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--prompt", o.prompt)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--new", o.new_tokens)->check(CLI::PositiveNumber)->capture_default_str();

@@ -10,14 +10,15 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-// Rows [begin, begin + n) of a packed [T, kv_heads * group, d] tensor as [kv_heads, group, n, d], no copy.
+// Rows [begin, begin + n) of a packed [T, kv_heads * group, d] tensor as [kv_heads, group, n, d],
+// no copy.
 at::Tensor by_group(const at::Tensor& packed, int64_t begin, int64_t n, int64_t kv_heads) {
   return packed.narrow(0, begin, n).unflatten(1, {kv_heads, -1}).permute({1, 2, 0, 3});
 }
 
-// LibTorch's flash kernel for the CPU, sequence by sequence, reading and writing the packed tensors in
-// place: slicing them with autograd would make a full-size gradient for each sequence.
-// Query heads that share a key head are a dimension along which the keys have stride 0.
+// LibTorch's flash kernel for the CPU, sequence by sequence, reading and writing the packed tensors
+// in place: slicing them with autograd would make a full-size gradient for each sequence. Query
+// heads that share a key head are a dimension along which the keys have stride 0.
 struct FlashAttention : Function<FlashAttention> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const std::vector<int64_t>& offsets) {

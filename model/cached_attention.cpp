@@ -29,11 +29,13 @@ Scratch& scratch(int64_t rows, int64_t d, int64_t keys) {
   return s;
 }
 
-int64_t padded(int64_t keys) { return (keys + kKvBlockTokens - 1) / kKvBlockTokens * kKvBlockTokens; }
+int64_t padded(int64_t keys) {
+  return (keys + kKvBlockTokens - 1) / kKvBlockTokens * kKvBlockTokens;
+}
 
 // scores [rows, lds] = q K^T over `keys` keys beginning at the first of `blocks`.
-void score_blocks(const KvCache& kv, const int32_t* blocks, int64_t layer, int64_t head, int64_t keys,
-                  const float* q, int64_t rows, float* scores, int64_t lds) {
+void score_blocks(const KvCache& kv, const int32_t* blocks, int64_t layer, int64_t head,
+                  int64_t keys, const float* q, int64_t rows, float* scores, int64_t lds) {
   const int64_t d = kv.head_dim();
   for (int64_t begin = 0, b = 0; begin < keys; begin += kKvBlockTokens, ++b) {
     const int64_t columns = std::min(kKvBlockTokens, (keys - begin + 15) / 16 * 16);
@@ -110,11 +112,12 @@ void CachedAttention::plan(const std::vector<StepSequence>& sequences) {
 void CachedAttention::run(Team& team, int64_t layer, const float* q, int64_t ld, float* out) {
   const int64_t heads = config_.num_kv_heads;
   if (!shared_.empty()) {
-    team.for_range(static_cast<int64_t>(shared_.size()) * heads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        run_shared(shared_[static_cast<size_t>(i / heads)], layer, i % heads, q, ld);
-      }
-    });
+    team.for_range(static_cast<int64_t>(shared_.size()) * heads, 1,
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i) {
+                       run_shared(shared_[static_cast<size_t>(i / heads)], layer, i % heads, q, ld);
+                     }
+                   });
   }
   team.for_range(static_cast<int64_t>(tiles_.size()) * heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -123,8 +126,8 @@ void CachedAttention::run(Team& team, int64_t layer, const float* q, int64_t ld,
   });
 }
 
-void CachedAttention::run_shared(const SharedTile& tile, int64_t layer, int64_t head, const float* q,
-                                 int64_t ld) {
+void CachedAttention::run_shared(const SharedTile& tile, int64_t layer, int64_t head,
+                                 const float* q, int64_t ld) {
   const int64_t d = config_.head_dim, keys = tile.count * kKvBlockTokens;
   const int64_t rows = static_cast<int64_t>(tile.rows.size()) * group_;
   Scratch& s = scratch(rows, d, keys);
@@ -132,7 +135,8 @@ void CachedAttention::run_shared(const SharedTile& tile, int64_t layer, int64_t 
     const float* from = q + tile.rows[static_cast<size_t>(r / group_)] * ld;
     std::copy_n(from + (head * group_ + r % group_) * d, d, s.q.data() + r * d);
   }
-  kernels().scale(s.q.data(), rows * d, static_cast<float>(1.0 / std::sqrt(static_cast<double>(d))));
+  kernels().scale(s.q.data(), rows * d,
+                  static_cast<float>(1.0 / std::sqrt(static_cast<double>(d))));
   score_blocks(kv_, tile.blocks, layer, head, keys, s.q.data(), rows, s.scores.data(), keys);
   for (int64_t r = 0; r < rows; ++r) {
     s.sum[r] = kernels().softmax_row(s.scores.data() + r * keys, keys, &s.max[r]);
@@ -152,14 +156,16 @@ void CachedAttention::run_tile(const Tile& tile, int64_t layer, int64_t head, co
   const int64_t d = config_.head_dim, rows = tile.tokens * group_;
   const int64_t row = sequence.first_row + tile.token;
   const int64_t skipped = tile.own_begin * kKvBlockTokens;
-  const int64_t first_keys = sequence.start + tile.token + 1 - skipped;  // of the tile's first token
+  const int64_t first_keys =
+      sequence.start + tile.token + 1 - skipped;  // of the tile's first token
   const int64_t keys = first_keys + tile.tokens - 1, lds = padded(keys);
   const int32_t* blocks = sequence.blocks->data() + tile.own_begin;
   Scratch& s = scratch(rows, d, lds);
   for (int64_t t = 0; t < tile.tokens; ++t) {
     std::copy_n(q + (row + t) * ld + head * group_ * d, group_ * d, s.q.data() + t * group_ * d);
   }
-  kernels().scale(s.q.data(), rows * d, static_cast<float>(1.0 / std::sqrt(static_cast<double>(d))));
+  kernels().scale(s.q.data(), rows * d,
+                  static_cast<float>(1.0 / std::sqrt(static_cast<double>(d))));
   score_blocks(kv_, blocks, layer, head, keys, s.q.data(), rows, s.scores.data(), lds);
   for (int64_t r = 0; r < rows; ++r) {
     float* line = s.scores.data() + r * lds;

@@ -1,8 +1,9 @@
 // Attention of a step's tokens over cached keys and values (model/kv_cache.hpp).
-// A tile is the query heads that share a key head, for a few tokens of one sequence: their scores are one matrix
-// product with the keys. Decoding sequences that begin with the same blocks attend to those together, so that the
-// blocks are read once for all of them; the two parts of a row are joined by their maxima and sums (the online
-// softmax of Milakov and Gimelshein 2018, arXiv:1805.02867).
+// A tile is the query heads that share a key head, for a few tokens of one sequence: their scores
+// are one matrix product with the keys. Decoding sequences that begin with the same blocks attend
+// to those together, so that the blocks are read once for all of them; the two parts of a row are
+// joined by their maxima and sums (the online softmax of Milakov and Gimelshein 2018,
+// arXiv:1805.02867).
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -28,8 +29,8 @@ class CachedAttention {
   // Lays out the tiles of a step, the same for each layer.
   void plan(const std::vector<StepSequence>& sequences);
 
-  // q: [rows, heads * d] rotated, `ld` floats apart; out: [rows, heads * d]. The step's keys and values
-  // are in the cache. Called by every member of the team.
+  // q: [rows, heads * d] rotated, `ld` floats apart; out: [rows, heads * d]. The step's keys and
+  // values are in the cache. Called by every member of the team.
   void run(Team& team, int64_t layer, const float* q, int64_t ld, float* out);
 
  private:
@@ -46,7 +47,8 @@ class CachedAttention {
     int64_t count;
   };
 
-  void run_tile(const Tile& tile, int64_t layer, int64_t head, const float* q, int64_t ld, float* out);
+  void run_tile(const Tile& tile, int64_t layer, int64_t head, const float* q, int64_t ld,
+                float* out);
   void run_shared(const SharedTile& tile, int64_t layer, int64_t head, const float* q, int64_t ld);
   float* part(int64_t row, int64_t query_head);  // accumulated values, then maximum, then sum
 

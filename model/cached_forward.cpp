@@ -11,7 +11,8 @@ namespace charter::model {
 namespace {
 
 constexpr int64_t kLogitRows = 64;  // rows of logits alive at once
-constexpr int64_t kWorthATeam = 500'000;  // multiplications of a layer below which meeting costs more
+constexpr int64_t kWorthATeam =
+    500'000;  // multiplications of a layer below which meeting costs more
 
 template <typename T>
 void fit(std::vector<T>& v, int64_t n) {
@@ -73,8 +74,9 @@ struct CachedForward::Pass {
       if (begin < panels) panel_range(w, x, n, begin, std::min(end, panels), y, accumulate);
       if (end > panels) {
         const PackedMatrix& a = adapter->a;
-        kernels().gemm_panels(x, a.in, n, a.panels(), a.out, a.in, std::max<int64_t>(0, begin - panels),
-                              end - panels, self.thin_.data(), a.out, false);
+        kernels().gemm_panels(x, a.in, n, a.panels(), a.out, a.in,
+                              std::max<int64_t>(0, begin - panels), end - panels, self.thin_.data(),
+                              a.out, false);
       }
     });
     if (adapter) add_adapter(*adapter, n, y, w.out);
@@ -88,8 +90,8 @@ struct CachedForward::Pass {
     }
     kernels().gemm_panels_int8(self.codes_.data(), self.row_scales_.data(), n,
                                w.data.const_data_ptr<int8_t>(), w.scales.const_data_ptr<float>(),
-                               w.offsets.const_data_ptr<int32_t>(), w.out, w.in, begin, end, y, w.out,
-                               accumulate);
+                               w.offsets.const_data_ptr<int32_t>(), w.out, w.in, begin, end, y,
+                               w.out, accumulate);
   }
 
   void quantize(const float* x, int64_t n, int64_t in) {
@@ -142,8 +144,8 @@ struct CachedForward::Pass {
       kernels().add(layer.qkv_bias.const_data_ptr<float>(), qkv_width, row);
     }
     if (layer.q_norm.defined()) {
-      kernels().rms_norm(row, layer.q_norm.const_data_ptr<float>(), eps, c.num_heads, c.head_dim, row,
-                         nullptr);
+      kernels().rms_norm(row, layer.q_norm.const_data_ptr<float>(), eps, c.num_heads, c.head_dim,
+                         row, nullptr);
       kernels().rms_norm(row + q_width, layer.k_norm.const_data_ptr<float>(), eps, c.num_kv_heads,
                          c.head_dim, row + q_width, nullptr);
     }
@@ -206,7 +208,8 @@ struct CachedForward::Pass {
 CachedForward::CachedForward(const ModelConfig& config, const KvCache& kv)
     : config_(config), kv_(kv), attention_(config, kv) {}
 
-void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch, const LogitSink& sink) {
+void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
+                        const LogitSink& sink) {
   const auto rows = static_cast<int64_t>(batch.tokens.size());
   const int64_t q_width = config_.num_heads * config_.head_dim;
   const int64_t kv_width = config_.num_kv_heads * config_.head_dim;

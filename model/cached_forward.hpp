@@ -1,6 +1,7 @@
-// One step of the cached forward pass: any mix of prompt tokens and decoding tokens of many sequences, each token one
-// row. Writes their keys and values into the cache and hands the chosen rows' logits to a function.
-// Used by one thread, which it shares the work of with LibTorch's pool (at::get_num_threads() members).
+// One step of the cached forward pass: any mix of prompt tokens and decoding tokens of many
+// sequences, each token one row. Writes their keys and values into the cache and hands the chosen
+// rows' logits to a function. Used by one thread, which it shares the work of with LibTorch's pool
+// (at::get_num_threads() members).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -21,7 +22,8 @@ struct StepBatch {
   void clear();
 };
 
-// Called once for each logit row, by any member of the team, with [V] logits that are valid during the call.
+// Called once for each logit row, by any member of the team, with [V] logits that are valid during
+// the call.
 using LogitSink = std::function<void(int64_t index, float* logits)>;
 
 class CachedForward {

@@ -58,14 +58,15 @@ struct Engine::Impl {
   std::vector<Completion> cancelled;
 };
 
-// Rows whose next-token distribution a request needs: its last one when it samples, all from the end of the
-// prompt when it is scored.
+// Rows whose next-token distribution a request needs: its last one when it samples, all from the
+// end of the prompt when it is scored.
 void Engine::Impl::want_logits() {
   wanted.clear();
   for (size_t i = 0; i < batch.sequences.size(); ++i) {
     const StepSequence& part = batch.sequences[i];
     Sequence* sequence = scheduler.scheduled()[i];
-    const int64_t first = sequence->prompt_size() - 1;  // the position that predicts response token 0
+    const int64_t first =
+        sequence->prompt_size() - 1;  // the position that predicts response token 0
     for (int64_t t = 0; t < part.rows; ++t) {
       const int64_t position = part.start + t;
       const bool last = position + 1 == static_cast<int64_t>(sequence->tokens.size());
@@ -90,7 +91,8 @@ void Engine::Impl::use_logits(Wanted& w, std::span<const float> logits) const {
     const int32_t token = request.continuation[static_cast<size_t>(w.index)];
     w.result = {token, token_logprob(logits, p.temperature, token)};
   } else {
-    w.result = sample(logits, p.temperature, p.top_p, uniform(p.seed, static_cast<uint64_t>(w.index)));
+    w.result =
+        sample(logits, p.temperature, p.top_p, uniform(p.seed, static_cast<uint64_t>(w.index)));
   }
 }
 
@@ -108,8 +110,8 @@ void Engine::Impl::apply(const Wanted& w) {
   if (request.continuation.empty()) w.sequence->tokens.push_back(w.result.token);
 }
 
-// Looks at the newest tokens only: a string of n bytes ends in at most n tokens, and a few more cover
-// tokens that decode to nothing.
+// Looks at the newest tokens only: a string of n bytes ends in at most n tokens, and a few more
+// cover tokens that decode to nothing.
 bool Engine::Impl::stop_string_in_tail(const Sequence& s) const {
   size_t longest = 0;
   for (const std::string& stop : s.request.sampling.stop) longest = std::max(longest, stop.size());
@@ -132,7 +134,8 @@ std::optional<FinishReason> Engine::Impl::finished(const Sequence& s) const {
   }
   if (contains(r.sampling.stop_tokens, c.tokens.back())) return FinishReason::kStopToken;
   if (stop_string_in_tail(s)) return FinishReason::kStopString;
-  if (static_cast<int64_t>(c.tokens.size()) >= r.sampling.max_new_tokens) return FinishReason::kLength;
+  if (static_cast<int64_t>(c.tokens.size()) >= r.sampling.max_new_tokens)
+    return FinishReason::kLength;
   if (static_cast<int64_t>(s.tokens.size()) >= options.max_context) return FinishReason::kContext;
   return std::nullopt;
 }

@@ -62,9 +62,9 @@ struct CheckpointState : torch::CustomClassHolder {
   Layer layer;
 };
 
-// Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174): the forward pass keeps only the layer's
-// input; the backward pass runs the layer again with a graph. The layer's trainable tensors are inputs
-// of the function, so that gradients reach them by any route autograd knows.
+// Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174): the forward pass keeps only the
+// layer's input; the backward pass runs the layer again with a graph. The layer's trainable tensors
+// are inputs of the function, so that gradients reach them by any route autograd knows.
 struct CheckpointedLayer : Function<CheckpointedLayer> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, at::TensorList trainable,
                             const std::shared_ptr<const Pass>& pass, const Layer& layer) {
@@ -107,7 +107,8 @@ at::Tensor checkpointed(const std::shared_ptr<const Pass>& pass, const Layer& la
   return CheckpointedLayer::apply(x, at::TensorList(trainable), pass, layer);
 }
 
-std::shared_ptr<const Pass> make_pass(const Transformer& transformer, const PackedSequences& batch) {
+std::shared_ptr<const Pass> make_pass(const Transformer& transformer,
+                                      const PackedSequences& batch) {
   const at::Tensor positions = batch.positions;
   int64_t longest = 0;
   for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {

@@ -55,7 +55,8 @@ struct RmsNorm : Function<RmsNorm> {
 };
 
 struct SwiGlu : Function<SwiGlu> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate_in, const at::Tensor& up_in) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate_in,
+                            const at::Tensor& up_in) {
     const at::Tensor gate = gate_in.contiguous(), up = up_in.contiguous();
     at::Tensor y = at::empty_like(gate);
     const float *gp = gate.const_data_ptr<float>(), *upp = up.const_data_ptr<float>();
@@ -125,7 +126,8 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
 at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   if (on_cpu_float(x)) return Rope::apply(x, cos.contiguous(), sin.contiguous());
   const auto halves = x.chunk(2, -1);
-  const at::Tensor c = cos.unsqueeze(1).to(x.scalar_type()), s = sin.unsqueeze(1).to(x.scalar_type());
+  const at::Tensor c = cos.unsqueeze(1).to(x.scalar_type()),
+                   s = sin.unsqueeze(1).to(x.scalar_type());
   return at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
 }
 

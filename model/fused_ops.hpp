@@ -1,5 +1,6 @@
-// The transformer's pieces between the matrix products, each one pass over memory with its own backward pass.
-// On the CPU in float32 they run our kernels; on other devices and types, compositions of at:: operators.
+// The transformer's pieces between the matrix products, each one pass over memory with its own
+// backward pass. On the CPU in float32 they run our kernels; on other devices and types,
+// compositions of at:: operators.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -14,18 +15,21 @@ namespace charter::model {
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 
 // x: [T, heads, d]; cos, sin: [T, d/2], row t for token t.
-[[nodiscard]] at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
+[[nodiscard]] at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos,
+                                    const at::Tensor& sin);
 
-// Causal attention within each sequence of a packed batch. q: [T, heads, d], k and v: [T, kv_heads, d];
-// query head i reads key head i / (heads / kv_heads). Sequence i is [offsets[i], offsets[i + 1]).
-// Returns [T, heads * d].
-[[nodiscard]] at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                          const std::vector<int64_t>& offsets);
+// Causal attention within each sequence of a packed batch. q: [T, heads, d], k and v: [T, kv_heads,
+// d]; query head i reads key head i / (heads / kv_heads). Sequence i is [offsets[i], offsets[i +
+// 1]). Returns [T, heads * d].
+[[nodiscard]] at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k,
+                                          const at::Tensor& v, const std::vector<int64_t>& offsets);
 
-// log softmax(hidden W^T / temperature) at targets: hidden [n, H], weight [V, H], targets [n] int64 -> [n].
-// Works on `slice` rows at a time and keeps no logits: the gradient of hidden is formed in the forward pass
-// (it is the upstream gradient of a row times a fixed vector); that of the weight recomputes them.
+// log softmax(hidden W^T / temperature) at targets: hidden [n, H], weight [V, H], targets [n] int64
+// -> [n]. Works on `slice` rows at a time and keeps no logits: the gradient of hidden is formed in
+// the forward pass (it is the upstream gradient of a row times a fixed vector); that of the weight
+// recomputes them.
 [[nodiscard]] at::Tensor linear_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
-                                         const at::Tensor& targets, double temperature, int64_t slice);
+                                         const at::Tensor& targets, double temperature,
+                                         int64_t slice);
 
 }  // namespace charter::model

@@ -1,7 +1,8 @@
-// Matrix products on weights packed in panels; included by kernels_impl.hpp once per instruction set.
-// A panel holds kPanel outputs: element (k, j) of panel p is W[p * kPanel + j][k], so that one step along k
-// reads kPanel neighbouring floats and every row of x is a broadcast. Sums run over k in order whatever the
-// number of rows: a row's result does not depend on the rows computed beside it.
+// Matrix products on weights packed in panels; included by kernels_impl.hpp once per instruction
+// set. A panel holds kPanel outputs: element (k, j) of panel p is W[p * kPanel + j][k], so that one
+// step along k reads kPanel neighbouring floats and every row of x is a broadcast. Sums run over k
+// in order whatever the number of rows: a row's result does not depend on the rows computed beside
+// it.
 #include <cstring>
 
 namespace charter::model {
@@ -83,7 +84,8 @@ void gemm_panels(const float* x, int64_t ldx, int64_t rows, const float* packed,
       const float* panel = packed + p * kPanel * in;
       const int64_t first = p * kPanel, width = std::min<int64_t>(kPanel, out - first);
       if (width == kPanel) {
-        tiles<kPanelVecs>(x + r * ldx, ldx, n, panel, kPanel, in, y + r * ldy + first, ldy, accumulate);
+        tiles<kPanelVecs>(x + r * ldx, ldx, n, panel, kPanel, in, y + r * ldy + first, ldy,
+                          accumulate);
         continue;
       }
       for (int64_t m = 0; m < n; ++m) {  // the last panel of an odd width

@@ -1,8 +1,8 @@
-// Matrix products of 8-bit weights and 8-bit activations; included by kernels_impl.hpp once per instruction set.
-// Weights: symmetric, one scale an output. Activations: symmetric about a zero point, one scale a row, so that a row's
-// result does not depend on the rows beside it. Four neighbouring inputs of an output lie together, as the
-// instructions that multiply bytes want them: byte ((k / 4) * kPanel + j) * 4 + k % 4 of a panel is input k of its
-// output j.
+// Matrix products of 8-bit weights and 8-bit activations; included by kernels_impl.hpp once per
+// instruction set. Weights: symmetric, one scale an output. Activations: symmetric about a zero
+// point, one scale a row, so that a row's result does not depend on the rows beside it. Four
+// neighbouring inputs of an output lie together, as the instructions that multiply bytes want them:
+// byte ((k / 4) * kPanel + j) * 4 + k % 4 of a panel is input k of its output j.
 #include <immintrin.h>
 
 #include <cstring>
@@ -18,7 +18,8 @@ inline IntVec load_bytes(const int8_t* p) { return _mm512_loadu_si512(p); }
 inline IntVec broadcast(int32_t four) { return _mm512_set1_epi32(four); }
 inline IntVec dot(IntVec sum, IntVec x, IntVec w) { return _mm512_dpbusd_epi32(sum, x, w); }
 #else
-// Without VNNI pairs of products are summed in 16 bits: 7-bit activations keep 2 * 127 * 127 within them.
+// Without VNNI pairs of products are summed in 16 bits: 7-bit activations keep 2 * 127 * 127 within
+// them.
 constexpr float kActivationSteps = 63.0f;
 constexpr int32_t kZeroPoint = 64;
 #ifdef __AVX512BW__
@@ -102,7 +103,8 @@ inline void byte_tile(const uint8_t* codes, int64_t ldc, const int8_t* panel, in
 template <int M>
 inline void byte_rows(const uint8_t* codes, const float* row_scales, int64_t ldc, int64_t rows,
                       const int8_t* panel, int64_t groups, const float* scales,
-                      const int32_t* offsets, int64_t width, float* y, int64_t ldy, bool accumulate) {
+                      const int32_t* offsets, int64_t width, float* y, int64_t ldy,
+                      bool accumulate) {
   alignas(64) int32_t sums[M * kPanel];
   for (; rows >= M; rows -= M, codes += M * ldc, row_scales += M, y += M * ldy) {
     byte_tile<M>(codes, ldc, panel, groups, sums);
@@ -125,16 +127,16 @@ inline void byte_rows(const uint8_t* codes, const float* row_scales, int64_t ldc
 }
 
 void gemm_panels_int8(const uint8_t* codes, const float* row_scales, int64_t rows,
-                      const int8_t* packed, const float* scales, const int32_t* offsets, int64_t out,
-                      int64_t in, int64_t panel_begin, int64_t panel_end, float* y, int64_t ldy,
-                      bool accumulate) {
+                      const int8_t* packed, const float* scales, const int32_t* offsets,
+                      int64_t out, int64_t in, int64_t panel_begin, int64_t panel_end, float* y,
+                      int64_t ldy, bool accumulate) {
   const int64_t padded = padded_inputs(in);
   constexpr int kRows = kLanes == 16 ? 8 : 4;
   for (int64_t p = panel_begin; p < panel_end; ++p) {
     const int64_t first = p * kPanel;
     byte_rows<kRows>(codes, row_scales, padded, rows, packed + p * kPanel * padded, padded / 4,
-                     scales + first, offsets + first, std::min<int64_t>(kPanel, out - first), y + first,
-                     ldy, accumulate);
+                     scales + first, offsets + first, std::min<int64_t>(kPanel, out - first),
+                     y + first, ldy, accumulate);
   }
 }
 

@@ -1,6 +1,6 @@
-// Inner loops of the transformer on rows of floats, compiled for AVX2, AVX-512 and AVX-512 with VNNI;
-// the best one the CPU runs is chosen at the first use. Each works on one thread: callers split the rows.
-// Shapes: R rows, H hidden size, d head_dim, V vocabulary.
+// Inner loops of the transformer on rows of floats, compiled for AVX2, AVX-512 and AVX-512 with
+// VNNI; the best one the CPU runs is chosen at the first use. Each works on one thread: callers
+// split the rows. Shapes: R rows, H hidden size, d head_dim, V vocabulary.
 #pragma once
 #include <cstdint>
 
@@ -9,10 +9,10 @@ namespace charter::model {
 struct Kernels {
   const char* isa;  // "avx2", "avx512" or "avx512vnni"
 
-  // y = x * inv_rms * weight with inv_rms = (mean(x^2) + eps)^-1/2, each row by itself. x, y: [R, H].
-  // inv_rms: [R] or null.
-  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t h, float* y,
-                   float* inv_rms);
+  // y = x * inv_rms * weight with inv_rms = (mean(x^2) + eps)^-1/2, each row by itself. x, y: [R,
+  // H]. inv_rms: [R] or null.
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t h,
+                   float* y, float* inv_rms);
   // dx of the above from g = dL/dy.
   void (*rms_norm_backward)(const float* g, const float* x, const float* weight,
                             const float* inv_rms, int64_t rows, int64_t h, float* dx);
@@ -22,8 +22,8 @@ struct Kernels {
   // d_gate and d_up of the above; everything contiguous, count floats.
   void (*swiglu_backward)(const float* g, const float* gate, const float* up, int64_t count,
                           float* d_gate, float* d_up);
-  // Rotates `heads` heads of one row: pairs (i, i + d/2) by the angle of cos[i], sin[i] (d/2 floats).
-  // direction -1 rotates back. In and out may be the same.
+  // Rotates `heads` heads of one row: pairs (i, i + d/2) by the angle of cos[i], sin[i] (d/2
+  // floats). direction -1 rotates back. In and out may be the same.
   void (*rope)(const float* in, const float* cos, const float* sin, int64_t heads, int64_t d,
                float direction, float* out);
   // log(sum(exp(x * scale))) of a row, scale > 0; float within blocks of 1024, double across them.
@@ -43,19 +43,19 @@ struct Kernels {
                       int64_t in, int64_t panel_begin, int64_t panel_end, float* y, int64_t ldy,
                       bool accumulate);
   // c [rows, n] (+)= a [rows, k] b [k, n], rows lda, ldb and ldc floats apart.
-  void (*small_gemm)(const float* a, int64_t lda, int64_t rows, const float* b, int64_t ldb, int64_t k,
-                     int64_t n, float* c, int64_t ldc, bool accumulate);
+  void (*small_gemm)(const float* a, int64_t lda, int64_t rows, const float* b, int64_t ldb,
+                     int64_t k, int64_t n, float* c, int64_t ldc, bool accumulate);
 
-  // 8-bit products (dynamic activations): see model/int8_impl.hpp. Rows of codes are `in` rounded up to 4
-  // bytes. Returns the row's scale.
+  // 8-bit products (dynamic activations): see model/int8_impl.hpp. Rows of codes are `in` rounded
+  // up to 4 bytes. Returns the row's scale.
   float (*quantize_row)(const float* x, int64_t n, uint8_t* codes);
   // scales, offsets: [out], padded by the caller to whole panels.
-  void (*pack_panels_int8)(const float* weight, int64_t out, int64_t in, int8_t* packed, float* scales,
-                           int32_t* offsets);
+  void (*pack_panels_int8)(const float* weight, int64_t out, int64_t in, int8_t* packed,
+                           float* scales, int32_t* offsets);
   void (*gemm_panels_int8)(const uint8_t* codes, const float* row_scales, int64_t rows,
                            const int8_t* packed, const float* scales, const int32_t* offsets,
-                           int64_t out, int64_t in, int64_t panel_begin, int64_t panel_end, float* y,
-                           int64_t ldy, bool accumulate);
+                           int64_t out, int64_t in, int64_t panel_begin, int64_t panel_end,
+                           float* y, int64_t ldy, bool accumulate);
 };
 
 [[nodiscard]] const Kernels& kernels();

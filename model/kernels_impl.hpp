@@ -1,4 +1,5 @@
-// Bodies of model/kernels.hpp, included by one file per instruction set. CHARTER_KERNELS names the table.
+// Bodies of model/kernels.hpp, included by one file per instruction set. CHARTER_KERNELS names the
+// table.
 #include <algorithm>
 #include <bit>
 #include <cmath>

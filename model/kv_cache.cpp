@@ -21,8 +21,8 @@ int32_t KvCache::acquire() {
     const auto bytes = static_cast<size_t>((block_bytes() + 63) / 64 * 64);
     block.data.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
     if (block.data == nullptr) throw std::bad_alloc();
-    // Kernels read whole vectors of a block before its last token is written and mask them after: any
-    // finite value will do, but not what fresh memory may hold.
+    // Kernels read whole vectors of a block before its last token is written and mask them after:
+    // any finite value will do, but not what fresh memory may hold.
     std::fill_n(block.data.get(), bytes / sizeof(float), 0.0f);
     free_.push_back(static_cast<int32_t>(blocks_.size()));
     blocks_.push_back(std::move(block));
@@ -38,7 +38,8 @@ void KvCache::retain(int32_t block) { ++blocks_[static_cast<size_t>(block)].refe
 
 void KvCache::release(int32_t block) {
   Block& b = blocks_[static_cast<size_t>(block)];
-  if (b.references <= 0) throw std::logic_error("kv block " + std::to_string(block) + " released twice");
+  if (b.references <= 0)
+    throw std::logic_error("kv block " + std::to_string(block) + " released twice");
   if (--b.references == 0) {
     free_.push_back(block);
     --in_use_;

@@ -1,7 +1,8 @@
-// Keys and values of past tokens in blocks of 64 tokens, counted by reference: sequences that share a prefix share
-// its blocks. A block holds, for each layer and key head, the keys transposed [d, 64] and the values [64, d], both in
-// the layout the attention kernels read as the right-hand side of a matrix product.
-// Used by one thread at a time; members of a team may write different tokens at once.
+// Keys and values of past tokens in blocks of 64 tokens, counted by reference: sequences that share
+// a prefix share its blocks. A block holds, for each layer and key head, the keys transposed [d,
+// 64] and the values [64, d], both in the layout the attention kernels read as the right-hand side
+// of a matrix product. Used by one thread at a time; members of a team may write different tokens
+// at once.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +33,8 @@ class KvCache {
   }
 
   // Writes one token's rotated keys and its values, [kv_heads, d] each.
-  void write(int32_t block, int64_t slot, int64_t layer, const float* key, const float* value) const;
+  void write(int32_t block, int64_t slot, int64_t layer, const float* key,
+             const float* value) const;
   // Copies the first `tokens` tokens of every layer.
   void copy_prefix(int32_t from, int32_t to, int64_t tokens) const;
 

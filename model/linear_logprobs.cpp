@@ -16,8 +16,9 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kMostKeptFloats = 64 << 20;  // logit gradients kept for the weight's gradient
 
-// Row by row: the log-probability of the target into logprobs (when not null), and, where `gradient`,
-// the logits become onehot(target) - softmax(logits / T), their gradient up to the factor 1/T.
+// Row by row: the log-probability of the target into logprobs (when not null), and, where
+// `gradient`, the logits become onehot(target) - softmax(logits / T), their gradient up to the
+// factor 1/T.
 void reduce_rows(at::Tensor& logits, const int64_t* targets, double temperature, float* logprobs,
                  bool gradient) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
@@ -46,9 +47,9 @@ at::Tensor slice_gradient(const at::Tensor& hidden, const at::Tensor& weight,
 }
 
 struct LinearLogprobs : Function<LinearLogprobs> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& weight,
-                            const at::Tensor& targets, double temperature, int64_t slice,
-                            bool hidden_grad, bool weight_grad) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden,
+                            const at::Tensor& weight, const at::Tensor& targets, double temperature,
+                            int64_t slice, bool hidden_grad, bool weight_grad) {
     const int64_t n = hidden.size(0);
     at::Tensor logprobs = at::empty({n}, hidden.options()), direction;
     if (hidden_grad) direction = at::empty_like(hidden);
@@ -108,8 +109,9 @@ at::Tensor linear_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
   };
   if (targets.numel() > 0) check(targets.min().item<int64_t>(), targets.max().item<int64_t>());
   const bool grad = at::GradMode::is_enabled();
-  return LinearLogprobs::apply(hidden.contiguous(), weight, targets.contiguous(), temperature, slice,
-                               grad && hidden.requires_grad(), grad && weight.requires_grad());
+  return LinearLogprobs::apply(hidden.contiguous(), weight, targets.contiguous(), temperature,
+                               slice, grad && hidden.requires_grad(),
+                               grad && weight.requires_grad());
 }
 
 }  // namespace charter::model

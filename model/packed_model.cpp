@@ -17,7 +17,8 @@ void require_cpu_float(const at::Tensor& tensor, const char* name) {
                               ", expected float32 on the CPU");
 }
 
-PackedMatrix pack_rows(const std::vector<at::Tensor>& parts, Precision precision = Precision::kFloat32) {
+PackedMatrix pack_rows(const std::vector<at::Tensor>& parts,
+                       Precision precision = Precision::kFloat32) {
   for (const auto& part : parts) require_cpu_float(part, "weight");
   return pack_matrix(parts.size() == 1 ? parts[0] : at::cat(parts), precision);
 }
@@ -50,7 +51,8 @@ PackedLayer pack_layer(const Layer& layer, Precision precision) {
   result.gate_up = pack_rows({weight(layer.gate), weight(layer.up)}, precision);
   result.down = pack_rows({weight(layer.down)}, precision);
   if (layer.q.bias.defined()) {
-    result.qkv_bias = at::cat({layer.q.bias.detach(), layer.k.bias.detach(), layer.v.bias.detach()});
+    result.qkv_bias =
+        at::cat({layer.q.bias.detach(), layer.k.bias.detach(), layer.v.bias.detach()});
   }
   result.input_norm = copy(layer.input_norm);
   result.post_attention_norm = copy(layer.post_attention_norm);
@@ -82,7 +84,8 @@ int64_t bytes_of(const PackedMatrix& matrix) {
 PackedMatrix pack_int8(const at::Tensor& rows) {
   const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
   const int64_t panels = (out + width - 1) / width, padded = (in + 3) / 4 * 4;
-  PackedMatrix result{at::empty({panels, padded, width}, at::kChar), at::zeros({panels * width}, at::kFloat),
+  PackedMatrix result{at::empty({panels, padded, width}, at::kChar),
+                      at::zeros({panels * width}, at::kFloat),
                       at::zeros({panels * width}, at::kInt), out, in};
   const float* source = rows.const_data_ptr<float>();
   auto* target = result.data.mutable_data_ptr<int8_t>();
@@ -118,7 +121,8 @@ PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision) {
 std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transformer,
                                                      Precision precision, int64_t batch_class) {
   if (batch_class < 1) {
-    throw std::invalid_argument("batch_class: got " + std::to_string(batch_class) + ", expected >= 1");
+    throw std::invalid_argument("batch_class: got " + std::to_string(batch_class) +
+                                ", expected >= 1");
   }
   const at::NoGradGuard no_grad;
   auto base = std::make_shared<PackedBase>();
@@ -145,9 +149,11 @@ std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transfor
   return std::make_shared<const PackedModel>(std::move(impl));
 }
 
-std::shared_ptr<const PackedModel> PackedModel::with_adapters(const Transformer& transformer) const {
+std::shared_ptr<const PackedModel> PackedModel::with_adapters(
+    const Transformer& transformer) const {
   if (!(transformer.config == config())) {
-    throw std::invalid_argument("transformer: its config differs from the packed base's, expected the same model");
+    throw std::invalid_argument(
+        "transformer: its config differs from the packed base's, expected the same model");
   }
   const at::NoGradGuard no_grad;
   auto impl = std::make_shared<Impl>();

@@ -1,5 +1,6 @@
 // What a PackedModel holds. Only the forward pass and the packer look inside.
-// Shapes: H hidden size, F intermediate size, Q query rows, K key rows (kv_heads * head_dim), r rank.
+// Shapes: H hidden size, F intermediate size, Q query rows, K key rows (kv_heads * head_dim), r
+// rank.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -21,17 +22,18 @@ struct PackedMatrix {
   [[nodiscard]] bool is_int8() const { return scales.defined(); }
 };
 
-[[nodiscard]] PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision = Precision::kFloat32);
+[[nodiscard]] PackedMatrix pack_matrix(const at::Tensor& weight,
+                                       Precision precision = Precision::kFloat32);
 
 struct PackedLayer {
-  PackedMatrix qkv;              // [Q + 2K, H]
-  PackedMatrix o, gate_up, down; // [H, Q], [2F, H], [H, F]
-  at::Tensor qkv_bias;           // [Q + 2K], or undefined
+  PackedMatrix qkv;               // [Q + 2K, H]
+  PackedMatrix o, gate_up, down;  // [H, Q], [2F, H], [H, F]
+  at::Tensor qkv_bias;            // [Q + 2K], or undefined
   at::Tensor input_norm, post_attention_norm, q_norm, k_norm;
 };
 
-// The adapters of one fused product: the A matrices that read the same input are one thin product, each B
-// adds to its own columns of the output. B carries the scale.
+// The adapters of one fused product: the A matrices that read the same input are one thin product,
+// each B adds to its own columns of the output. B carries the scale.
 struct PackedAdapter {
   struct Part {
     PackedMatrix b;      // [out of the part, r]
@@ -50,11 +52,12 @@ struct PackedBase {
   ModelConfig config;
   std::vector<PackedLayer> layers;
   at::Tensor final_norm;
-  at::Tensor embedding;             // [V, H]; undefined when tied in float32: rows are then gathered from the head's panels
-  PackedMatrix head;                // [V, H]
-  at::Tensor head_bias;             // [V], or undefined
-  RopeTable rope;                   // max_position rows
-  int64_t bytes = 0;                // of the panels
+  at::Tensor embedding;  // [V, H]; undefined when tied in float32: rows are then gathered from the
+                         // head's panels
+  PackedMatrix head;     // [V, H]
+  at::Tensor head_bias;  // [V], or undefined
+  RopeTable rope;        // max_position rows
+  int64_t bytes = 0;     // of the panels
 };
 
 struct PackedModel::Impl {

@@ -5,7 +5,8 @@
 namespace charter::model {
 namespace {
 
-// Tokens a waiting request must gain: below it, waiting a step costs more than computing them again.
+// Tokens a waiting request must gain: below it, waiting a step costs more than computing them
+// again.
 constexpr int64_t kWorthWaiting = 16;
 
 int64_t common(std::span<const int32_t> a, std::span<const int32_t> b) {
@@ -17,9 +18,8 @@ int64_t common(std::span<const int32_t> a, std::span<const int32_t> b) {
 PrefixCache::Node* oldest_leaf(PrefixCache::Node& node) {
   PrefixCache::Node* best = nullptr;
   for (const auto& child : node.children) {
-    PrefixCache::Node* candidate = child->children.empty()
-                                       ? (child->finished ? child.get() : nullptr)
-                                       : oldest_leaf(*child);
+    PrefixCache::Node* candidate =
+        child->children.empty() ? (child->finished ? child.get() : nullptr) : oldest_leaf(*child);
     if (candidate != nullptr && (best == nullptr || candidate->used < best->used)) best = candidate;
   }
   return best;
@@ -48,12 +48,12 @@ PrefixCache::Match PrefixCache::find(std::span<const int32_t> tokens) {
         best = child;
       }
     }
-    const bool more_to_come = best_agreed - best_ready >= kWorthWaiting &&
-                              std::any_of(match.last->children.begin(), match.last->children.end(),
-                                          [&](const NodePtr& child) {
-                                            return !child->finished &&
-                                                   common(rest, child->tokens) - best_ready >= kWorthWaiting;
-                                          });
+    const bool more_to_come =
+        best_agreed - best_ready >= kWorthWaiting &&
+        std::any_of(
+            match.last->children.begin(), match.last->children.end(), [&](const NodePtr& child) {
+              return !child->finished && common(rest, child->tokens) - best_ready >= kWorthWaiting;
+            });
     if (more_to_come) {
       match.pending = true;
       break;

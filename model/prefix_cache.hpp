@@ -1,8 +1,8 @@
-// Prompt prefixes whose keys and values are kept: a tree whose edges are runs of up to 64 tokens, each with its KV
-// block. Complete blocks are shared by reference; of a block that only agrees in part, the agreeing tokens are copied.
-// A prefix is entered when its computation starts, so that requests that arrive together wait for it and compute it
-// once. Entries are of one weight version: the owner clears the tree when the weights change.
-// Used by one thread.
+// Prompt prefixes whose keys and values are kept: a tree whose edges are runs of up to 64 tokens,
+// each with its KV block. Complete blocks are shared by reference; of a block that only agrees in
+// part, the agreeing tokens are copied. A prefix is entered when its computation starts, so that
+// requests that arrive together wait for it and compute it once. Entries are of one weight version:
+// the owner clears the tree when the weights change. Used by one thread.
 #pragma once
 #include <cstdint>
 #include <list>
@@ -40,9 +40,10 @@ class PrefixCache {
   // Longest known prefix of `tokens`. When `pending` is set nothing is referenced.
   [[nodiscard]] Match find(std::span<const int32_t> tokens);
 
-  // Enters a block about to be computed under `parent` (from a Match, or the node before it): `tokens`
-  // are its tokens, at most 64. Null when there is no room.
-  [[nodiscard]] NodePtr enter(const NodePtr& parent, std::span<const int32_t> tokens, int32_t block);
+  // Enters a block about to be computed under `parent` (from a Match, or the node before it):
+  // `tokens` are its tokens, at most 64. Null when there is no room.
+  [[nodiscard]] NodePtr enter(const NodePtr& parent, std::span<const int32_t> tokens,
+                              int32_t block);
   // The first `tokens` tokens of the node are computed; `finished`: nobody will compute more.
   void set_ready(const NodePtr& node, int64_t tokens, bool finished);
 

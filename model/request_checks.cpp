@@ -7,7 +7,8 @@
 namespace charter::model {
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& expected) {
+[[noreturn]] void refuse(const std::string& name, const std::string& got,
+                         const std::string& expected) {
   throw std::invalid_argument(name + ": " + got + ", expected " + expected);
 }
 
@@ -30,7 +31,8 @@ void check_sampling(const SamplingParams& p) {
 
 }  // namespace
 
-void check_request(const GenerationRequest& r, int64_t vocab, int64_t max_context, bool has_tokenizer) {
+void check_request(const GenerationRequest& r, int64_t vocab, int64_t max_context,
+                   bool has_tokenizer) {
   if (r.prompt.empty()) refuse("prompt", "no tokens", "at least one");
   check_ids("prompt", r.prompt, vocab);
   check_ids("continuation", r.continuation, vocab);
@@ -46,7 +48,8 @@ void check_request(const GenerationRequest& r, int64_t vocab, int64_t max_contex
            "at most " + std::to_string(max_context) + " together");
   }
   check_sampling(r.sampling);
-  if (!r.sampling.stop.empty() && !has_tokenizer) refuse("stop", "given", "none without a tokenizer");
+  if (!r.sampling.stop.empty() && !has_tokenizer)
+    refuse("stop", "given", "none without a tokenizer");
 }
 
 EngineOptions checked(EngineOptions options, const ModelConfig& config) {

@@ -29,7 +29,8 @@ std::vector<float> inverse_frequencies(const ModelConfig& config) {
 RopeTable rope_table(const ModelConfig& config, int64_t positions) {
   const auto frequencies = inverse_frequencies(config);
   const auto half = static_cast<int64_t>(frequencies.size());
-  RopeTable table{at::empty({positions, half}, at::kFloat), at::empty({positions, half}, at::kFloat)};
+  RopeTable table{at::empty({positions, half}, at::kFloat),
+                  at::empty({positions, half}, at::kFloat)};
   float* cos = table.cos.mutable_data_ptr<float>();
   float* sin = table.sin.mutable_data_ptr<float>();
   for (int64_t p = 0; p < positions; ++p) {

@@ -1,5 +1,5 @@
-// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) in the Hugging Face layout: dimension i of a
-// head is paired with i + head_dim/2.
+// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) in the Hugging Face layout:
+// dimension i of a head is paired with i + head_dim/2.
 #pragma once
 #include <ATen/core/Tensor.h>
 

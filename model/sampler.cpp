@@ -24,8 +24,8 @@ double logprob_of(float logit, float scale, double lse) {
 }
 
 int32_t nucleus(std::span<const float> logits, float scale, double lse, double top_p, double u) {
-  // Left out before sorting: all tokens below `floor` together hold less than 1 - top_p, so the others
-  // already reach top_p.
+  // Left out before sorting: all tokens below `floor` together hold less than 1 - top_p, so the
+  // others already reach top_p.
   const double floor = (1.0 - top_p) / static_cast<double>(logits.size());
   std::vector<std::pair<double, int32_t>> likely;
   for (size_t i = 0; i < logits.size(); ++i) {
@@ -74,13 +74,15 @@ int32_t inverse_cdf(std::span<const float> logits, float scale, double lse, doub
 }  // namespace
 
 double uniform(uint64_t seed, uint64_t index) {
-  const uint64_t bits = mix(mix(seed + 0x9E3779B97F4A7C15ull) + (index + 1) * 0x9E3779B97F4A7C15ull);
+  const uint64_t bits =
+      mix(mix(seed + 0x9E3779B97F4A7C15ull) + (index + 1) * 0x9E3779B97F4A7C15ull);
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
 }
 
 SampledToken sample(std::span<const float> logits, double temperature, double top_p, double u) {
   const float scale = scale_of(temperature);
-  const double lse = kernels().row_logsumexp(logits.data(), static_cast<int64_t>(logits.size()), scale);
+  const double lse =
+      kernels().row_logsumexp(logits.data(), static_cast<int64_t>(logits.size()), scale);
   int32_t token = 0;
   if (temperature <= 0) {
     token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
@@ -94,7 +96,8 @@ SampledToken sample(std::span<const float> logits, double temperature, double to
 
 float token_logprob(std::span<const float> logits, double temperature, int32_t token) {
   const float scale = scale_of(temperature);
-  const double lse = kernels().row_logsumexp(logits.data(), static_cast<int64_t>(logits.size()), scale);
+  const double lse =
+      kernels().row_logsumexp(logits.data(), static_cast<int64_t>(logits.size()), scale);
   return static_cast<float>(logprob_of(logits[static_cast<size_t>(token)], scale, lse));
 }
 

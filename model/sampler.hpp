@@ -7,16 +7,20 @@ namespace charter::model {
 
 struct SampledToken {
   int32_t token = 0;
-  float logprob = 0;  // natural log, under softmax(logits / temperature) of the whole vocabulary, even when top_p < 1
+  float logprob = 0;  // natural log, under softmax(logits / temperature) of the whole vocabulary,
+                      // even when top_p < 1
 };
 
-// A uniform number in [0, 1), a function of (seed, index) alone: the splitmix64 finaliser (Steele et al. 2014) of both.
+// A uniform number in [0, 1), a function of (seed, index) alone: the splitmix64 finaliser (Steele
+// et al. 2014) of both.
 [[nodiscard]] double uniform(uint64_t seed, uint64_t index);
 
-// temperature 0: the largest logit (the first of equals), with its log-probability at temperature 1.
-// Otherwise inverse CDF with u in [0, 1) over softmax(logits / temperature), in id order; with top_p < 1 over the
-// smallest set of most likely tokens whose probability reaches top_p.
-[[nodiscard]] SampledToken sample(std::span<const float> logits, double temperature, double top_p, double u);
+// temperature 0: the largest logit (the first of equals), with its log-probability at
+// temperature 1. Otherwise inverse CDF with u in [0, 1) over softmax(logits / temperature), in id
+// order; with top_p < 1 over the smallest set of most likely tokens whose probability reaches
+// top_p.
+[[nodiscard]] SampledToken sample(std::span<const float> logits, double temperature, double top_p,
+                                  double u);
 
 // log softmax(logits / temperature)[token]; temperature 0 counts as 1.
 [[nodiscard]] float token_logprob(std::span<const float> logits, double temperature, int32_t token);

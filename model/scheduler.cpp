@@ -83,7 +83,8 @@ bool Scheduler::try_start(GenerationRequest& request, EngineStats& stats) {
     sequence->blocks.push_back(kv_.acquire());
   }
   if (match.partial_block >= 0) {
-    kv_.copy_prefix(match.partial_block, sequence->blocks[match.blocks.size()], match.partial_tokens);
+    kv_.copy_prefix(match.partial_block, sequence->blocks[match.blocks.size()],
+                    match.partial_tokens);
     kv_.release(match.partial_block);
   }
   sequence->first_entered = match.blocks.size();
@@ -100,7 +101,8 @@ void Scheduler::enter_prompt(Sequence& sequence, PrefixCache::NodePtr parent) {
   const std::span<const int32_t> prompt(sequence.request.prompt);
   for (size_t i = sequence.first_entered; i * kKvBlockTokens < prompt.size(); ++i) {
     const size_t begin = i * kKvBlockTokens;
-    const auto tokens = prompt.subspan(begin, std::min<size_t>(kKvBlockTokens, prompt.size() - begin));
+    const auto tokens =
+        prompt.subspan(begin, std::min<size_t>(kKvBlockTokens, prompt.size() - begin));
     parent = prefixes_.enter(parent, tokens, sequence.blocks[i]);
     if (parent == nullptr) return;
     prefixes_.set_ready(parent, sequence.computed - static_cast<int64_t>(begin), false);
@@ -109,12 +111,13 @@ void Scheduler::enter_prompt(Sequence& sequence, PrefixCache::NodePtr parent) {
 }
 
 void Scheduler::add_rows(Sequence& sequence, int64_t count, StepBatch& batch) {
-  while (static_cast<int64_t>(sequence.blocks.size()) * kKvBlockTokens < sequence.computed + count) {
+  while (static_cast<int64_t>(sequence.blocks.size()) * kKvBlockTokens <
+         sequence.computed + count) {
     sequence.blocks.push_back(kv_.acquire());
   }
   const auto owner = static_cast<int32_t>(batch.sequences.size());
-  batch.sequences.push_back({&sequence.blocks, static_cast<int64_t>(batch.tokens.size()), count,
-                             sequence.computed});
+  batch.sequences.push_back(
+      {&sequence.blocks, static_cast<int64_t>(batch.tokens.size()), count, sequence.computed});
   for (int64_t position = sequence.computed; position < sequence.computed + count; ++position) {
     batch.tokens.push_back(sequence.tokens[static_cast<size_t>(position)]);
     batch.positions.push_back(position);

@@ -1,7 +1,7 @@
 // Which sequences run, what each computes in the next step, and where their keys and values lie.
-// Requests wait in order of arrival; one whose prompt another request is computing waits for it and lets later ones
-// pass. A step takes one token of every decoding sequence and, up to the chunk, prompt tokens in order of admission.
-// Used by one thread.
+// Requests wait in order of arrival; one whose prompt another request is computing waits for it and
+// lets later ones pass. A step takes one token of every decoding sequence and, up to the chunk,
+// prompt tokens in order of admission. Used by one thread.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -18,7 +18,8 @@ namespace charter::model {
 // A request being computed.
 struct Sequence {
   GenerationRequest request;
-  std::vector<int32_t> tokens;  // inputs: the prompt, then what was sampled or all but the last scored token
+  std::vector<int32_t>
+      tokens;  // inputs: the prompt, then what was sampled or all but the last scored token
   std::vector<int32_t> blocks;
   int64_t computed = 0;  // tokens whose keys and values are in the blocks
   // Prefix entries this sequence fills: entered[i] is for block first_entered + i.

@@ -1,6 +1,6 @@
-// A team of threads for one forward step. A step is some two hundred short phases; with OpenMP's passive
-// waiting each parallel region would pay a sleep and a wake-up, so the team enters one region and meets at
-// barriers that spin for a few microseconds before they sleep.
+// A team of threads for one forward step. A step is some two hundred short phases; with OpenMP's
+// passive waiting each parallel region would pay a sleep and a wake-up, so the team enters one
+// region and meets at barriers that spin for a few microseconds before they sleep.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -10,14 +10,15 @@ namespace charter::model {
 
 class Team {
  public:
-  // Runs body(team, member) on at most `threads` threads of LibTorch's pool, member 0 .. size() - 1.
-  // Bodies must not throw and must call for_range the same number of times.
+  // Runs body(team, member) on at most `threads` threads of LibTorch's pool, member 0 .. size()
+  // - 1. Bodies must not throw and must call for_range the same number of times.
   static void run(int threads, const std::function<void(Team&, int)>& body);
 
   [[nodiscard]] int size() const { return size_; }
 
-  // Splits [0, count) among the members in pieces of `grain` indices, whoever is free taking the next;
-  // returns in every member when all pieces are done. Each member calls it with the same arguments.
+  // Splits [0, count) among the members in pieces of `grain` indices, whoever is free taking the
+  // next; returns in every member when all pieces are done. Each member calls it with the same
+  // arguments.
   template <typename Body>
   void for_range(int64_t count, int64_t grain, const Body& body) {
     for (;;) {

@@ -58,7 +58,8 @@ Layer read_layer(const Reader& reader, const ModelConfig& c, const std::string& 
   layer.up = reader.linear(mlp + "up_proj", c.intermediate_size, c.hidden_size);
   layer.down = reader.linear(mlp + "down_proj", c.hidden_size, c.intermediate_size);
   layer.input_norm = reader.get(prefix + "input_layernorm.weight", {c.hidden_size});
-  layer.post_attention_norm = reader.get(prefix + "post_attention_layernorm.weight", {c.hidden_size});
+  layer.post_attention_norm =
+      reader.get(prefix + "post_attention_layernorm.weight", {c.hidden_size});
   if (c.qk_norm) {
     layer.q_norm = reader.get(attention + "q_norm.weight", {c.head_dim});
     layer.k_norm = reader.get(attention + "k_norm.weight", {c.head_dim});
@@ -119,8 +120,9 @@ std::vector<std::pair<std::string, at::Tensor>> merged_tensors(const Transformer
   add("model.norm.weight", transformer.final_norm);
   const bool tied = transformer.config.tie_embeddings;
   if (tied && transformer.head.has_adapter()) {
-    throw std::invalid_argument("lm_head: has an adapter but is tied to the embedding; expected an "
-                                "untied head, as merging would change the embedding");
+    throw std::invalid_argument(
+        "lm_head: has an adapter but is tied to the embedding; expected an "
+        "untied head, as merging would change the embedding");
   }
   if (!tied) add_linear("lm_head", transformer.head);
   return result;

@@ -26,7 +26,8 @@ class DefaultModel : public testing::Test {
     if (!std::filesystem::exists(model_path())) return;
     const ModelFiles files = load_model(model_path());
     transformer = new Transformer(make_transformer(files));
-    tokenizer = new std::shared_ptr<const Tokenizer>(std::make_shared<const Tokenizer>(files.tokenizer));
+    tokenizer =
+        new std::shared_ptr<const Tokenizer>(std::make_shared<const Tokenizer>(files.tokenizer));
     packed = new std::shared_ptr<const PackedModel>(PackedModel::make(*transformer));
   }
   static void TearDownTestSuite() {
@@ -35,7 +36,8 @@ class DefaultModel : public testing::Test {
     delete packed;
   }
   void SetUp() override {
-    if (transformer == nullptr) GTEST_SKIP() << "no model at " << model_path() << "; set CHARTER_MODEL";
+    if (transformer == nullptr)
+      GTEST_SKIP() << "no model at " << model_path() << "; set CHARTER_MODEL";
   }
 
   std::vector<int32_t> ids(const std::string& text) { return (*tokenizer)->encode(text); }
@@ -51,11 +53,14 @@ class DefaultModel : public testing::Test {
 TEST_F(DefaultModel, CachedAndPackedPassesAgree) {
   Engine e = engine({.max_batch = 4, .max_context = 512, .prefill_chunk_tokens = 60});
   const std::string shared =
-      "The city library keeps a catalogue of every book it owns. Readers may borrow four at a time, for three weeks, "
-      "and renew them twice unless another reader waits. Late returns cost ten cents a day. The reading room is open "
+      "The city library keeps a catalogue of every book it owns. Readers may borrow four at a "
+      "time, for three weeks, "
+      "and renew them twice unless another reader waits. Late returns cost ten cents a day. The "
+      "reading room is open "
       "from nine to six, and on Thursdays until nine; on Sundays it is closed. ";
   std::vector<std::vector<int32_t>> prompts;
-  for (const char* tail : {"A reader asks how", "Last winter the roof", "On Sundays", "12 + 30 ="}) {
+  for (const char* tail :
+       {"A reader asks how", "Last winter the roof", "On Sundays", "12 + 30 ="}) {
     prompts.push_back(ids(shared + tail));
     e.submit(request_of(prompts.size() - 1, prompts.back(), 24));
   }
@@ -63,7 +68,9 @@ TEST_F(DefaultModel, CachedAndPackedPassesAgree) {
   for (size_t i = 0; i < prompts.size(); ++i) {
     const Completion& c = done.at(i);
     EXPECT_EQ(c.cached_prompt_tokens > 0, i > 0);
-    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(*transformer, prompts[i], c.tokens)), 1e-4) << i;
+    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(*transformer, prompts[i], c.tokens)),
+              1e-4)
+        << i;
   }
 }
 
@@ -81,9 +88,11 @@ TEST_F(DefaultModel, LogitsEqualTransformers) {
     const auto last = logits(*transformer, hidden.narrow(0, hidden.size(0) - 1, 1))[0];
     for (const char* kind : {"vocab_ids", "top_ids"}) {
       const auto chosen = c.at(kind).get<std::vector<int64_t>>();
-      const auto expected = c.at(kind[0] == 'v' ? "logits" : "top_logits").get<std::vector<double>>();
+      const auto expected =
+          c.at(kind[0] == 'v' ? "logits" : "top_logits").get<std::vector<double>>();
       const auto got = last.index_select(0, at::tensor(chosen, at::kLong));
-      EXPECT_LT((got - at::tensor(expected, at::kDouble)).abs().max().item<double>(), 1e-3) << c.at("name");
+      EXPECT_LT((got - at::tensor(expected, at::kDouble)).abs().max().item<double>(), 1e-3)
+          << c.at("name");
     }
     EXPECT_NEAR(at::logsumexp(last, 0).item<double>(), c.at("logsumexp").get<double>(), 1e-3);
     auto request = request_of(id++, prompt, 1);
@@ -92,15 +101,17 @@ TEST_F(DefaultModel, LogitsEqualTransformers) {
   }
   const auto done = run_all(e);
   for (id = 0; id < done.size(); ++id) {
-    const auto expected = golden.at("cases")[id].at("continuation_logprobs").get<std::vector<float>>();
+    const auto expected =
+        golden.at("cases")[id].at("continuation_logprobs").get<std::vector<float>>();
     EXPECT_LT(largest_difference(done.at(id).logprobs, expected), 1e-3) << id;
   }
 }
 
 TEST_F(DefaultModel, ContinuesAPlainFact) {
   Engine e = engine({.max_batch = 1, .max_context = 128});
-  auto request = request_of(0, ids("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"),
-                            16, 0.0);
+  auto request = request_of(
+      0, ids("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"),
+      16, 0.0);
   request.sampling.stop = {"."};
   e.submit(request);
   const Completion c = run_all(e).at(0);
@@ -112,7 +123,8 @@ TEST_F(DefaultModel, Int8LogprobsStayNearFloats) {
   const auto int8 = PackedModel::make(*transformer, Precision::kInt8);
   EXPECT_LT(int8->packed_bytes(), (*packed)->packed_bytes() / 3);
   auto request = request_of(0, ids("The river rises in the hills north of the town, and"), 1);
-  request.continuation = ids(" flows slowly through fields and small villages before it reaches the sea.");
+  request.continuation =
+      ids(" flows slowly through fields and small villages before it reaches the sea.");
   std::vector<std::vector<float>> results;
   for (const auto& model : {*packed, int8}) {
     Engine e = engine({.max_batch = 1, .max_context = 128}, model);

@@ -26,22 +26,26 @@ TEST_P(EngineParity, GenerationEqualsThePackedPass) {
     const Completion& c = done.at(i);
     ASSERT_EQ(c.tokens.size(), 80u);
     EXPECT_EQ(c.finish, FinishReason::kLength);
-    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, prompts[i], c.tokens, 0.8)), kTolerance);
+    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, prompts[i], c.tokens, 0.8)),
+              kTolerance);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, EngineParity,
-                         testing::Values(TinyOptions{}, TinyOptions{.qkv_bias = true, .tied = false},
+                         testing::Values(TinyOptions{},
+                                         TinyOptions{.qkv_bias = true, .tied = false},
                                          TinyOptions{.qk_norm = true}));
 
 TEST(Engine, TokensDoNotDependOnTheBatchOrItsOrder) {
   const Transformer t = tiny_transformer();
   const auto run = [&](std::vector<uint64_t> ids, int32_t max_batch) {
-    Engine engine = engine_of(t, {.max_batch = max_batch, .max_context = 512, .prefill_chunk_tokens = 50});
+    Engine engine =
+        engine_of(t, {.max_batch = max_batch, .max_context = 512, .prefill_chunk_tokens = 50});
     for (const uint64_t id : ids) engine.submit(request_of(id, tiny_tokens(20 + 9 * id, id), 40));
     return run_all(engine);
   };
-  const auto forward = run({0, 1, 2, 3, 4}, 8), backward = run({4, 3, 2, 1, 0}, 2), alone = run({3}, 1);
+  const auto forward = run({0, 1, 2, 3, 4}, 8), backward = run({4, 3, 2, 1, 0}, 2),
+             alone = run({3}, 1);
   for (uint64_t id = 0; id < 5; ++id) {
     EXPECT_EQ(forward.at(id).tokens, backward.at(id).tokens) << id;
     EXPECT_LT(largest_difference(forward.at(id).logprobs, backward.at(id).logprobs), kTolerance);

@@ -41,7 +41,8 @@ TEST_P(GoldenFamily, LogitsEqualTransformersInBothPasses) {
   ASSERT_EQ(got.size(0), static_cast<int64_t>(rows.size()));
   for (size_t r = 0; r < rows.size(); ++r) {
     const auto expected = at::tensor(rows[r], at::kDouble);
-    EXPECT_LT((got[static_cast<int64_t>(r)] - expected).abs().max().item<double>(), 1e-3) << "row " << r;
+    EXPECT_LT((got[static_cast<int64_t>(r)] - expected).abs().max().item<double>(), 1e-3)
+        << "row " << r;
   }
   // The cached pass: log-probabilities of all tokens after the first.
   Engine engine(PackedModel::make(t), nullptr, {}, {.max_batch = 1, .max_context = 64});
@@ -51,7 +52,8 @@ TEST_P(GoldenFamily, LogitsEqualTransformersInBothPasses) {
   const Completion c = run_all(engine).at(0);
   for (size_t i = 0; i < c.tokens.size(); ++i) {
     const auto row = at::tensor(rows[i], at::kDouble);
-    const double expected = rows[i][static_cast<size_t>(c.tokens[i])] - at::logsumexp(row, 0).item<double>();
+    const double expected =
+        rows[i][static_cast<size_t>(c.tokens[i])] - at::logsumexp(row, 0).item<double>();
     EXPECT_NEAR(c.logprobs[i], expected, 1e-3) << i;
   }
 }
@@ -62,7 +64,8 @@ TEST(GoldenTraining, LossAndGradientsEqualTransformers) {
   Transformer t = tiny_family("llama");
   const auto golden = read_json(kTiny / "llama/train.json");
   const auto ids = golden.at("input_ids").get<std::vector<int32_t>>();
-  const auto first = golden.at("first_target").get<int64_t>(), n = static_cast<int64_t>(ids.size()) - first;
+  const auto first = golden.at("first_target").get<int64_t>(),
+             n = static_cast<int64_t>(ids.size()) - first;
   std::map<std::string, at::Tensor> parameters;
   const auto train = [&](const std::string& name, at::Tensor& tensor) {
     tensor = tensor.clone().requires_grad_(true);
@@ -70,7 +73,8 @@ TEST(GoldenTraining, LossAndGradientsEqualTransformers) {
   };
   train("model.embed_tokens.weight", t.embedding);
   train("model.norm.weight", t.final_norm);
-  for_each_linear(t, [&](const std::string& name, Linear& l) { train(name + ".weight", l.weight); });
+  for_each_linear(t,
+                  [&](const std::string& name, Linear& l) { train(name + ".weight", l.weight); });
   for (size_t i = 0; i < t.layers.size(); ++i) {
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
     train(prefix + "input_layernorm.weight", t.layers[i].input_norm);
@@ -89,8 +93,9 @@ TEST(GoldenTraining, LossAndGradientsEqualTransformers) {
     EXPECT_NEAR(grad.norm().item<double>(), norm, 1e-4 * (1 + norm)) << name;
     const auto values = grad.flatten().narrow(0, 0, 4);
     for (int64_t i = 0; i < 4; ++i) {
-      EXPECT_NEAR(values[i].item<double>(), expected.at("first")[static_cast<size_t>(i)].get<double>(),
-                  1e-4 * (1 + norm)) << name;
+      EXPECT_NEAR(values[i].item<double>(),
+                  expected.at("first")[static_cast<size_t>(i)].get<double>(), 1e-4 * (1 + norm))
+          << name;
     }
   }
 }

@@ -14,17 +14,21 @@ TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
   std::vector<const Kernels*> sets{&kernels_avx2};
   if (__builtin_cpu_supports("avx512f")) sets.push_back(&kernels_avx512);
   for (const Kernels* k : sets) {
-    for (const auto& [rows, out, in] : {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64}, {5, 50, 7}, {33, 576, 576},
-                                        {130, 97, 48}, {9, 3, 1}}) {
+    for (const auto& [rows, out, in] : {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64},
+                                        {5, 50, 7},
+                                        {33, 576, 576},
+                                        {130, 97, 48},
+                                        {9, 3, 1}}) {
       const auto x = at::randn({rows, in}), w = at::randn({out, in});
       const int64_t panels = (out + k->panel - 1) / k->panel;
       at::Tensor packed = at::empty({panels, in, k->panel}), y = at::ones({rows, out});
       k->pack_panels(w.const_data_ptr<float>(), out, in, packed.mutable_data_ptr<float>());
       for (const bool accumulate : {false, true}) {
         const auto expected = at::matmul(x, w.t()) + (accumulate ? y : at::zeros_like(y));
-        k->gemm_panels(x.const_data_ptr<float>(), in, rows, packed.const_data_ptr<float>(), out, in, 0, panels,
-                       y.mutable_data_ptr<float>(), out, accumulate);
-        EXPECT_LT((y - expected).abs().max().item<double>(), 1e-3) << k->isa << rows << "x" << out << "x" << in;
+        k->gemm_panels(x.const_data_ptr<float>(), in, rows, packed.const_data_ptr<float>(), out, in,
+                       0, panels, y.mutable_data_ptr<float>(), out, accumulate);
+        EXPECT_LT((y - expected).abs().max().item<double>(), 1e-3)
+            << k->isa << rows << "x" << out << "x" << in;
       }
     }
   }
@@ -40,19 +44,22 @@ TEST(PackedMatrix, Int8ProductIsWithinTheStepsOfBothSides) {
       const int64_t padded = (in + 3) / 4 * 4, panels = (out + k->panel - 1) / k->panel;
       const auto x = at::randn({rows, in}), w = at::randn({out, in}) * at::rand({out, 1});
       std::vector<int8_t> packed(static_cast<size_t>(panels * k->panel * padded));
-      std::vector<float> scales(static_cast<size_t>(panels * k->panel)), row_scales(static_cast<size_t>(rows));
+      std::vector<float> scales(static_cast<size_t>(panels * k->panel)),
+          row_scales(static_cast<size_t>(rows));
       std::vector<int32_t> offsets(scales.size());
       std::vector<uint8_t> codes(static_cast<size_t>(rows * padded));
-      k->pack_panels_int8(w.const_data_ptr<float>(), out, in, packed.data(), scales.data(), offsets.data());
+      k->pack_panels_int8(w.const_data_ptr<float>(), out, in, packed.data(), scales.data(),
+                          offsets.data());
       for (int64_t r = 0; r < rows; ++r) {
-        row_scales[r] = k->quantize_row(x.const_data_ptr<float>() + r * in, in, codes.data() + r * padded);
+        row_scales[r] =
+            k->quantize_row(x.const_data_ptr<float>() + r * in, in, codes.data() + r * padded);
       }
       at::Tensor y = at::ones({rows, out});
       const auto expected = at::matmul(x, w.t()) + y;
-      k->gemm_panels_int8(codes.data(), row_scales.data(), rows, packed.data(), scales.data(), offsets.data(), out,
-                          in, 0, panels, y.mutable_data_ptr<float>(), out, true);
-      // Rounding errors are uniform in half a step on either side and add like independent noise:
-      // 7-bit activations have steps of about 3.3 / 63, so an output errs by 0.015 sqrt(in) |w| / 1.
+      k->gemm_panels_int8(codes.data(), row_scales.data(), rows, packed.data(), scales.data(),
+                          offsets.data(), out, in, 0, panels, y.mutable_data_ptr<float>(), out,
+                          true);
+      // 7-bit activations of normal rows have steps of about 3.3 / 63: a relative error of 0.015.
       const double error = (y - expected).pow(2).mean().sqrt().item<double>();
       EXPECT_LT(error, 0.02 * expected.std().item<double>()) << k->isa;
     }
@@ -110,8 +117,8 @@ TEST(PackedModel, Int8StaysNearFloat) {
   }
   double mean = 0;
   for (size_t i = 0; i < 60; ++i) mean += std::abs(results[0][i] - results[1][i]) / 60;
-  // Random weights of this size make logits of standard deviation 4, and three layers of attention as sharp: an error
-  // of a hundredth in each product is multiplied.
+  // Random weights of this size make logits of standard deviation 4, and three layers of attention
+  // as sharp: an error of a hundredth in each product is multiplied.
   EXPECT_LT(mean, 1.0);
   EXPECT_GT(mean, 1e-5);  // it does compute in 8 bits
 }

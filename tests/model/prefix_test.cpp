@@ -24,7 +24,8 @@ TEST(PrefixReuse, GivesTheSameLogprobsAndCountsHits) {
     prompt_tokens += c.prompt_tokens;
     cached += c.cached_prompt_tokens;
   }
-  // They arrived together, yet the prefix was computed once: all that was not cached is what prefill ran.
+  // They arrived together, yet the prefix was computed once: all that was not cached is what
+  // prefill ran.
   EXPECT_EQ(engine.stats().prefix_hit_tokens, cached);
   EXPECT_EQ(engine.stats().prefix_lookup_tokens, prompt_tokens);
   EXPECT_EQ(engine.stats().prefill_tokens, prompt_tokens - cached);
@@ -60,7 +61,8 @@ TEST(PrefixReuse, StopsAtANewVersion) {
 TEST(PrefixReuse, AComputationThatStraddlesAVersionIsNotReused) {
   const Transformer first = tiny_transformer(), second = tiny_transformer({.seed = 8});
   const auto prompt = tiny_tokens(200, 1);
-  Engine engine = engine_of(first, {.max_batch = 4, .max_context = 512, .prefill_chunk_tokens = 50});
+  Engine engine =
+      engine_of(first, {.max_batch = 4, .max_context = 512, .prefill_chunk_tokens = 50});
   engine.submit(request_of(0, prompt, 5));
   (void)engine.step();
   engine.set_weights(PackedModel::make(second), {0, 2});
@@ -74,7 +76,8 @@ TEST(PrefixReuse, StaysWithinItsBytes) {
   const Transformer t = tiny_transformer();
   // 3 layers x 2 heads x 2 x 16 x 64 floats = 48 KiB a block; room for 3 of them.
   const int64_t block = 3 * 2 * 2 * 16 * 64 * 4;
-  Engine engine = engine_of(t, {.max_batch = 2, .max_context = 512, .prefix_cache_bytes = 3 * block});
+  Engine engine =
+      engine_of(t, {.max_batch = 2, .max_context = 512, .prefix_cache_bytes = 3 * block});
   for (uint64_t id = 0; id < 12; ++id) {
     engine.submit(request_of(id, tiny_tokens(130, id), 3));
     (void)run_all(engine);

@@ -13,7 +13,8 @@ const std::vector<float> kLogits{std::log(0.1f), std::log(0.2f), std::log(0.3f),
 
 TEST(Sampler, WalksTheDistributionInIdOrder) {
   // Cumulative: 0.1, 0.3, 0.6, 1.0.
-  const std::pair<double, int> cases[] = {{0.0, 0}, {0.09, 0}, {0.11, 1}, {0.29, 1}, {0.31, 2}, {0.61, 3}, {0.999, 3}};
+  const std::pair<double, int> cases[] = {{0.0, 0},  {0.09, 0}, {0.11, 1}, {0.29, 1},
+                                          {0.31, 2}, {0.61, 3}, {0.999, 3}};
   for (const auto& [u, token] : cases) {
     const SampledToken s = sample(kLogits, 1.0, 1.0, u);
     EXPECT_EQ(s.token, token) << u;
@@ -36,13 +37,15 @@ TEST(Sampler, NucleusHoldsTheLikeliestThatReachTopP) {
   EXPECT_EQ(sample(kLogits, 1.0, 0.65, 0.58).token, 2);
   EXPECT_EQ(sample(kLogits, 1.0, 0.65, 0.9999).token, 2);
   EXPECT_EQ(sample(kLogits, 1.0, 0.3, 0.9999).token, 3);
-  EXPECT_NEAR(sample(kLogits, 1.0, 0.3, 0.5).logprob, std::log(0.4), 1e-6);  // of the whole vocabulary
+  EXPECT_NEAR(sample(kLogits, 1.0, 0.3, 0.5).logprob, std::log(0.4),
+              1e-6);  // of the whole vocabulary
 }
 
 TEST(Sampler, FrequenciesFollowTheProbabilities) {
   std::vector<int> counts(4);
   const int n = 40000;
-  for (int i = 0; i < n; ++i) ++counts[static_cast<size_t>(sample(kLogits, 1.0, 1.0, uniform(3, i)).token)];
+  for (int i = 0; i < n; ++i)
+    ++counts[static_cast<size_t>(sample(kLogits, 1.0, 1.0, uniform(3, i)).token)];
   for (int k = 0; k < 4; ++k) {
     const double p = 0.1 * (k + 1), sigma = std::sqrt(p * (1 - p) / n);
     EXPECT_NEAR(counts[static_cast<size_t>(k)] / double{n}, p, 4 * sigma) << k;
@@ -51,9 +54,11 @@ TEST(Sampler, FrequenciesFollowTheProbabilities) {
 
 TEST(Sampler, ALargeVocabularySumsToOne) {
   std::vector<float> logits(49152);
-  for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>((i * 7919) % 1000) * 0.02f;
+  for (size_t i = 0; i < logits.size(); ++i)
+    logits[i] = static_cast<float>((i * 7919) % 1000) * 0.02f;
   double total = 0;
-  for (size_t i = 0; i < logits.size(); ++i) total += std::exp(token_logprob(logits, 1.0, static_cast<int32_t>(i)));
+  for (size_t i = 0; i < logits.size(); ++i)
+    total += std::exp(token_logprob(logits, 1.0, static_cast<int32_t>(i)));
   EXPECT_NEAR(total, 1.0, 1e-4);
   EXPECT_LT(sample(logits, 1.0, 1.0, 0.999999999).token, 49152);
 }

@@ -55,7 +55,8 @@ at::Tensor naive_hidden(const Transformer& t, const at::Tensor& ids) {
     const auto mixed = at::matmul(at::softmax(scores, -1), values).transpose(0, 1);
     x = x + naive_linear(layer.o, mixed.reshape({n, -1}));
     const auto m = naive_norm(x, layer.post_attention_norm, c.rms_norm_eps);
-    x = x + naive_linear(layer.down, at::silu(naive_linear(layer.gate, m)) * naive_linear(layer.up, m));
+    x = x +
+        naive_linear(layer.down, at::silu(naive_linear(layer.gate, m)) * naive_linear(layer.up, m));
   }
   return naive_norm(x, t.final_norm, c.rms_norm_eps);
 }
@@ -69,7 +70,8 @@ Tensors parameters(Transformer& t) {
     }
   });
   for (Layer& layer : t.layers) {
-    for (const auto& x : {layer.input_norm, layer.post_attention_norm, layer.q_norm, layer.k_norm}) {
+    for (const auto& x :
+         {layer.input_norm, layer.post_attention_norm, layer.q_norm, layer.k_norm}) {
       if (x.defined()) result.push_back(x);
     }
   }
@@ -131,7 +133,8 @@ TEST_P(PackedPass, EqualsUnfusedFormulasInValueAndGradient) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, PackedPass,
-                         testing::Values(TinyOptions{}, TinyOptions{.qkv_bias = true, .tied = false},
+                         testing::Values(TinyOptions{},
+                                         TinyOptions{.qkv_bias = true, .tied = false},
                                          TinyOptions{.qk_norm = true}));
 
 TEST(Transformer, SequencesDoNotSeeEachOther) {
@@ -166,7 +169,8 @@ TEST(Transformer, NamesTheTensorThatIsMissingOrMisshapen) {
     (void)make_transformer(files);
     FAIL() << "a misshapen tensor was accepted";
   } catch (const std::runtime_error& e) {
-    EXPECT_EQ(std::string(e.what()), "here: tensor " + name + " has shape [3, 4], expected [80, 48]");
+    EXPECT_EQ(std::string(e.what()),
+              "here: tensor " + name + " has shape [3, 4], expected [80, 48]");
   }
   files.tensors.erase(name);
   EXPECT_THROW((void)make_transformer(files), std::runtime_error);
