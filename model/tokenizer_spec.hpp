@@ -1,0 +1,62 @@
+// A byte-level BPE vocabulary as data: what tokenizer.json or GGUF metadata holds, before the lookup
+// tables of `Tokenizer` are built. Strings are in the stored alphabet, where each byte is one printable
+// code point ("Ġ" is a space; GPT-2's bytes_to_unicode), except added tokens, which are plain text.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace charter::model {
+
+struct AddedToken {
+  int32_t id = 0;
+  std::string text;         // plain UTF-8, matched before pre-tokenization
+  bool special = true;      // left out by decode(skip_special)
+  bool normalized = false;  // matched after normalization
+  bool operator==(const AddedToken&) const = default;
+};
+
+// One pre-tokenizer step; steps apply in order, each to every piece of the one before.
+struct PreTokenizerStep {
+  enum class Kind {
+    kSplit,   // isolate the matches of `pattern`; the text between matches is a piece too
+    kDigits,  // isolate each digit (Unicode number), or each run of them
+  };
+  Kind kind = Kind::kSplit;
+  std::string pattern = {};       // kSplit
+  bool individual_digits = true;  // kDigits
+  bool operator==(const PreTokenizerStep&) const = default;
+};
+
+struct TokenizerSpec {
+  std::vector<std::string> tokens;  // by id; "" where an id is unused
+  std::vector<std::pair<std::string, std::string>> merges;  // by rank
+  std::vector<AddedToken> added;                            // by id
+  std::vector<PreTokenizerStep> pre;                        // before the byte mapping
+  bool nfc = false;            // normalize to NFC first
+  bool ignore_merges = false;  // a piece that is itself a token is taken whole (Llama 3)
+  // The reference puts this token before every text (Llama 3's begin-of-text); Tokenizer::encode leaves
+  // that to its caller.
+  std::optional<int32_t> prepend_id;
+  std::optional<int32_t> bos_id, eos_id, pad_id, unk_id;
+  bool operator==(const TokenizerSpec&) const = default;
+};
+
+// Reads the contents of tokenizer.json. Throws std::runtime_error naming `source` (a file, for the
+// message) and the component that is malformed or asks for something we do not do.
+[[nodiscard]] TokenizerSpec tokenizer_from_json(const nlohmann::json& json, const std::string& source);
+
+// The contents of tokenizer.json, as the `tokenizers` library reads it.
+[[nodiscard]] nlohmann::json tokenizer_to_json(const TokenizerSpec& spec);
+
+// Sets pre, nfc and ignore_merges for a GGUF tokenizer.ggml.pre name.
+// Throws std::runtime_error naming `source` for a name we do not know, listing those we do.
+void set_gguf_pre_tokenizer(const std::string& name, const std::string& source, TokenizerSpec& spec);
+
+// The pattern of ByteLevel(use_regex) in `tokenizers`: GPT-2's.
+extern const char* const kGpt2Pattern;
+
+}  // namespace charter::model
