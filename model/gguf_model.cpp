@@ -1,0 +1,249 @@
+#include "model/gguf_model.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+
+namespace charter::model {
+namespace {
+
+[[noreturn]] void fail(const GgufFile& gguf, const std::string& what) {
+  throw std::runtime_error(gguf.path() + ": " + what);
+}
+
+std::string arch_of(const GgufFile& gguf) { return gguf.get<std::string>("general.architecture"); }
+
+const GgufTensor* find_tensor(const GgufFile& gguf, const std::string& name) {
+  for (const auto& t : gguf.tensors()) {
+    if (t.name == name) return &t;
+  }
+  return nullptr;
+}
+
+ModelFamily family_of(const GgufFile& gguf) {
+  const std::string arch = arch_of(gguf);
+  if (arch == "llama") return ModelFamily::kLlama;
+  if (arch == "qwen2") return ModelFamily::kQwen2;
+  if (arch == "qwen3") return ModelFamily::kQwen3;
+  fail(gguf, "key general.architecture: \"" + arch + "\", expected llama, qwen2 or qwen3");
+}
+
+// llama.cpp stores Llama 3's scaling as the divisors themselves. They determine the factor; the other
+// parameters are the ones every published Llama 3 has, which is checked.
+RopeScaling scaling_from_divisors(const GgufFile& gguf, const GgufTensor& t, const ModelConfig& c) {
+  const at::Tensor stored = gguf.read(t);
+  RopeScaling s{.kind = RopeScalingKind::kLlama3};
+  s.factor = stored.max().item<double>();
+  const auto expected = llama3_frequency_divisors(c.head_dim, c.rope_theta, s);
+  const bool same = stored.numel() == static_cast<int64_t>(expected.size()) &&
+                    at::allclose(stored.reshape(-1), at::tensor(expected), 1e-3);
+  if (!same) {
+    fail(gguf, "tensor " + t.name +
+                   ": expected Llama 3's frequency divisors (low 1, high 4, 8192 tokens)");
+  }
+  return s;
+}
+
+RopeScaling read_rope_scaling(const GgufFile& gguf, const ModelConfig& c) {
+  const std::string arch = arch_of(gguf);
+  if (const auto* t = find_tensor(gguf, "rope_freqs.weight")) {
+    return scaling_from_divisors(gguf, *t, c);
+  }
+  RopeScaling s;
+  const auto* type = gguf.find<std::string>(arch + ".rope.scaling.type");
+  if (!type || *type == "none") return s;
+  if (*type != "linear") {
+    fail(gguf, "key " + arch + ".rope.scaling.type: \"" + *type + "\", expected none or linear");
+  }
+  s.kind = RopeScalingKind::kLinear;
+  s.factor = gguf.number(arch + ".rope.scaling.factor", 1.0);
+  return s;
+}
+
+std::optional<int64_t> optional_id(const GgufFile& gguf, const char* key) {
+  const auto* id = gguf.find<int64_t>(key);
+  return id ? std::optional(*id) : std::nullopt;
+}
+
+std::optional<int32_t> token_id(const GgufFile& gguf, const char* key, size_t vocab_size) {
+  const auto id = optional_id(gguf, key);
+  if (!id) return std::nullopt;
+  if (*id < 0 || static_cast<size_t>(*id) >= vocab_size) {
+    fail(gguf, "key " + std::string(key) + ": " + std::to_string(*id) + ", expected below " +
+                   std::to_string(vocab_size));
+  }
+  return static_cast<int32_t>(*id);
+}
+
+// llama.cpp reorders the rows of q and k so that RoPE pairs neighbours; Hugging Face pairs row i with
+// i + head_dim/2 (convert_hf_to_gguf.py, LlamaModel.permute). This is the inverse.
+at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
+  if (weight.size(0) % (2 * heads) != 0) return weight;  // check_tensors names the wrong shape
+  return weight.reshape({heads, -1, 2, weight.numel() / weight.size(0)})
+      .transpose(1, 2)
+      .reshape(weight.sizes())
+      .contiguous();
+}
+
+std::string commonest_type(const GgufFile& gguf) {
+  std::map<GgufType, size_t> counts;
+  for (const auto& t : gguf.tensors()) {
+    if (t.shape.size() == 2) ++counts[t.type];
+  }
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == counts.end()) return "F32";
+  return std::string(gguf_type_info(static_cast<uint32_t>(most->first))->name);
+}
+
+void read_tokens(const GgufFile& gguf, TokenizerSpec& spec) {
+  enum : int64_t { kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5 };
+  spec.tokens = gguf.get<std::vector<std::string>>("tokenizer.ggml.tokens");
+  const auto& types = gguf.get<std::vector<int64_t>>("tokenizer.ggml.token_type");
+  if (types.size() != spec.tokens.size()) {
+    fail(gguf, "key tokenizer.ggml.token_type: " + std::to_string(types.size()) +
+                   " entries, expected " + std::to_string(spec.tokens.size()));
+  }
+  for (size_t id = 0; id < types.size(); ++id) {
+    if (types[id] == kControl || types[id] == kUserDefined) {
+      spec.added.push_back({.id = static_cast<int32_t>(id),
+                            .text = spec.tokens[id],
+                            .special = types[id] == kControl});
+    } else if (types[id] == kUnused) {
+      spec.tokens[id].clear();
+    }
+  }
+}
+
+void read_merges(const GgufFile& gguf, TokenizerSpec& spec) {
+  const auto& merges = gguf.get<std::vector<std::string>>("tokenizer.ggml.merges");
+  spec.merges.reserve(merges.size());
+  for (size_t i = 0; i < merges.size(); ++i) {
+    const auto space = merges[i].find(' ', 1);
+    if (space == std::string::npos || space + 1 == merges[i].size()) {
+      fail(gguf, "key tokenizer.ggml.merges: entry " + std::to_string(i) +
+                     ": expected two tokens and a space");
+    }
+    spec.merges.emplace_back(merges[i].substr(0, space), merges[i].substr(space + 1));
+  }
+}
+
+}  // namespace
+
+ModelConfig config_from_gguf(const GgufFile& gguf) {
+  ModelConfig c;
+  c.family = family_of(gguf);
+  const std::string arch = arch_of(gguf) + ".";
+  const auto* embedding = find_tensor(gguf, "token_embd.weight");
+  if (!embedding) fail(gguf, "tensor token_embd.weight: expected, but absent");
+  c.vocab_size = embedding->shape.front();
+  c.hidden_size = gguf.get<int64_t>(arch + "embedding_length");
+  c.intermediate_size = gguf.get<int64_t>(arch + "feed_forward_length");
+  c.num_layers = gguf.get<int64_t>(arch + "block_count");
+  c.num_heads = gguf.get<int64_t>(arch + "attention.head_count");
+  const auto* kv_heads = gguf.find<int64_t>(arch + "attention.head_count_kv");
+  c.num_kv_heads = kv_heads ? *kv_heads : c.num_heads;
+  const auto* head_dim = gguf.find<int64_t>(arch + "attention.key_length");
+  c.head_dim = head_dim ? *head_dim : c.num_heads > 0 ? c.hidden_size / c.num_heads : 0;
+  const auto* rotary = gguf.find<int64_t>(arch + "rope.dimension_count");
+  if (rotary && *rotary != c.head_dim) {
+    fail(gguf, "key " + arch + "rope.dimension_count: " + std::to_string(*rotary) +
+                   ", expected the head's " + std::to_string(c.head_dim));
+  }
+  // Stored as float32: rounding to seven digits gives back the decimal that was written (1e-5).
+  const double eps = gguf.number(arch + "attention.layer_norm_rms_epsilon", 1e-5);
+  c.rms_norm_eps = std::stod(std::to_string(std::llround(eps * 1e12)) + "e-12");
+  c.rope_theta = gguf.number(arch + "rope.freq_base", 10000.0);
+  c.max_position = gguf.get<int64_t>(arch + "context_length");
+  if (const auto* window = gguf.find<int64_t>(arch + "attention.sliding_window"); window && *window) {
+    c.max_position = std::min(c.max_position, *window);
+  }
+  c.tie_embeddings = find_tensor(gguf, "output.weight") == nullptr;
+  c.qkv_bias = c.family == ModelFamily::kQwen2;
+  c.qk_norm = c.family == ModelFamily::kQwen3;
+  c.bos_id = optional_id(gguf, "tokenizer.ggml.bos_token_id");
+  c.eos_id = optional_id(gguf, "tokenizer.ggml.eos_token_id");
+  c.pad_id = optional_id(gguf, "tokenizer.ggml.padding_token_id");
+  try {
+    validate(c);
+    c.rope_scaling = read_rope_scaling(gguf, c);
+    validate(c);
+  } catch (const std::invalid_argument& e) {
+    fail(gguf, e.what());
+  }
+  return c;
+}
+
+TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf) {
+  const auto& model = gguf.get<std::string>("tokenizer.ggml.model");
+  if (model != "gpt2") {
+    fail(gguf, "key tokenizer.ggml.model: \"" + model + "\", expected gpt2 (byte-level BPE)");
+  }
+  TokenizerSpec spec;
+  read_tokens(gguf, spec);
+  read_merges(gguf, spec);
+  const auto* pre = gguf.find<std::string>("tokenizer.ggml.pre");
+  set_gguf_pre_tokenizer(pre ? *pre : "(absent)", gguf.path() + ": key tokenizer.ggml.pre", spec);
+  const size_t size = spec.tokens.size();
+  spec.bos_id = token_id(gguf, "tokenizer.ggml.bos_token_id", size);
+  spec.eos_id = token_id(gguf, "tokenizer.ggml.eos_token_id", size);
+  spec.pad_id = token_id(gguf, "tokenizer.ggml.padding_token_id", size);
+  spec.unk_id = token_id(gguf, "tokenizer.ggml.unknown_token_id", size);
+  if (const auto* add = gguf.find<bool>("tokenizer.ggml.add_bos_token"); add && *add) {
+    spec.prepend_id = spec.bos_id;
+  }
+  return spec;
+}
+
+std::string hf_tensor_name(const std::string& name) {
+  static const std::map<std::string, std::string> kTop = {
+      {"token_embd.weight", "model.embed_tokens.weight"},
+      {"output_norm.weight", "model.norm.weight"},
+      {"output.weight", "lm_head.weight"}};
+  static const std::map<std::string, std::string> kLayer = {
+      {"attn_norm", "input_layernorm"},      {"ffn_norm", "post_attention_layernorm"},
+      {"attn_q", "self_attn.q_proj"},        {"attn_k", "self_attn.k_proj"},
+      {"attn_v", "self_attn.v_proj"},        {"attn_output", "self_attn.o_proj"},
+      {"attn_q_norm", "self_attn.q_norm"},   {"attn_k_norm", "self_attn.k_norm"},
+      {"ffn_gate", "mlp.gate_proj"},         {"ffn_up", "mlp.up_proj"},
+      {"ffn_down", "mlp.down_proj"}};
+  if (const auto it = kTop.find(name); it != kTop.end()) return it->second;
+  if (!name.starts_with("blk.")) return "";
+  const auto layer_end = name.find('.', 4);
+  const auto kind_end = name.rfind('.');
+  if (layer_end == std::string::npos || kind_end <= layer_end) return "";
+  const auto it = kLayer.find(name.substr(layer_end + 1, kind_end - layer_end - 1));
+  if (it == kLayer.end()) return "";
+  return "model.layers." + name.substr(4, layer_end - 4) + "." + it->second + name.substr(kind_end);
+}
+
+ModelFiles model_from_gguf(const GgufFile& gguf) {
+  ModelFiles files;
+  files.config = config_from_gguf(gguf);
+  files.tokenizer = tokenizer_from_gguf(gguf);
+  const auto* chat_template = gguf.find<std::string>("tokenizer.chat_template");
+  if (chat_template) files.chat_template = *chat_template;
+  files.source = gguf.path();
+  files.quantization = commonest_type(gguf);
+  const bool permuted = arch_of(gguf) == "llama";
+  for (const auto& t : gguf.tensors()) {
+    if (t.name == "rope_freqs.weight") continue;
+    const std::string name = hf_tensor_name(t.name);
+    if (name.empty()) fail(gguf, "tensor " + t.name + ": not a tensor of this architecture");
+    at::Tensor weight = gguf.read(t);
+    if (permuted && name.find("self_attn.q_proj") != std::string::npos) {
+      weight = unpermute(weight, files.config.num_heads);
+    } else if (permuted && name.find("self_attn.k_proj") != std::string::npos) {
+      weight = unpermute(weight, files.config.num_kv_heads);
+    }
+    files.tensors[name] = std::move(weight);
+  }
+  check_tensors(files);
+  return files;
+}
+
+}  // namespace charter::model

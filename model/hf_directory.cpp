@@ -1,0 +1,145 @@
+#include "model/hf_directory.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "model/mapped_file.hpp"
+#include "model/safetensors.hpp"
+
+namespace charter::model {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+json read_json(const fs::path& file) {
+  const std::string text = read_text_file(file);
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& e) {
+    throw std::runtime_error(file.string() + ": offset " + std::to_string(e.byte) +
+                             ": not valid JSON");
+  }
+}
+
+// Nothing when the file is absent: some of the files are optional.
+json read_optional_json(const fs::path& file) {
+  return fs::exists(file) ? read_json(file) : json::object();
+}
+
+// A special token of tokenizer_config.json: a text, or an object with its content.
+std::optional<int32_t> special_id(const json& config, const char* key, const TokenizerSpec& spec) {
+  if (!config.is_object() || !config.contains(key)) return std::nullopt;
+  json value = config[key];
+  if (value.is_object()) value = value.value("content", json());
+  if (!value.is_string()) return std::nullopt;
+  const auto it = std::find(spec.tokens.begin(), spec.tokens.end(), value.get<std::string>());
+  if (it == spec.tokens.end()) return std::nullopt;
+  return static_cast<int32_t>(it - spec.tokens.begin());
+}
+
+// chat_template is a text, a list of named ones (we take "default"), or a file beside it.
+std::string read_chat_template(const fs::path& dir, const json& config) {
+  if (fs::exists(dir / "chat_template.jinja")) return read_text_file(dir / "chat_template.jinja");
+  if (!config.is_object() || !config.contains("chat_template")) return "";
+  const json& value = config["chat_template"];
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return "";
+  for (const auto& entry : value) {
+    if (entry.is_object() && entry.value("name", "") == "default") return entry.value("template", "");
+  }
+  return "";
+}
+
+// Tensors of older exports that hold nothing of the model: rotary tables, the tied head once more.
+bool is_redundant(const std::string& name, const ModelConfig& config) {
+  return name.ends_with("rotary_emb.inv_freq") || (config.tie_embeddings && name == "lm_head.weight");
+}
+
+json generation_config(const ModelConfig& c) {
+  json out = {{"_from_model_config", true}};
+  if (c.bos_id) out["bos_token_id"] = *c.bos_id;
+  if (c.eos_id) out["eos_token_id"] = *c.eos_id;
+  if (c.pad_id) out["pad_token_id"] = *c.pad_id;
+  return out;
+}
+
+void write_json(const fs::path& file, const json& value) {
+  write_file_atomically(file, value.dump(2) + "\n");
+}
+
+}  // namespace
+
+TokenizerSpec tokenizer_from_hf_directory(const fs::path& dir) {
+  const fs::path file = dir / "tokenizer.json";
+  TokenizerSpec spec = tokenizer_from_json(read_json(file), file.string());
+  const json config = read_optional_json(dir / "tokenizer_config.json");
+  spec.bos_id = special_id(config, "bos_token", spec);
+  spec.eos_id = special_id(config, "eos_token", spec);
+  spec.pad_id = special_id(config, "pad_token", spec);
+  spec.unk_id = special_id(config, "unk_token", spec);
+  return spec;
+}
+
+ModelFiles model_from_hf_directory(const fs::path& dir) {
+  ModelFiles files;
+  files.config = config_from_hf(read_json(dir / "config.json"), (dir / "config.json").string());
+  files.source = dir.string();
+  SafetensorsContent content = read_safetensors_dir(dir);
+  for (auto& [name, tensor] : content.tensors) {
+    if (!is_redundant(name, files.config)) files.tensors[name] = std::move(tensor);
+  }
+  files.quantization = content.dtype;
+  check_tensors(files);
+  files.tokenizer = tokenizer_from_hf_directory(dir);
+  files.chat_template = read_chat_template(dir, read_optional_json(dir / "tokenizer_config.json"));
+  return files;
+}
+
+json tokenizer_config_to_hf(const ModelFiles& files) {
+  const TokenizerSpec& spec = files.tokenizer;
+  json out = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+              {"clean_up_tokenization_spaces", false},
+              {"model_max_length", files.config.max_position}};
+  const auto put = [&](const char* key, const std::optional<int32_t>& id) {
+    if (id) out[key] = spec.tokens.at(static_cast<size_t>(*id));
+  };
+  put("bos_token", spec.bos_id);
+  put("eos_token", spec.eos_id);
+  put("pad_token", spec.pad_id);
+  put("unk_token", spec.unk_id);
+  if (!files.chat_template.empty()) out["chat_template"] = files.chat_template;
+  return out;
+}
+
+void save_hf_directory(const ModelFiles& files, const fs::path& target) {
+  validate(files.config);
+  check_tensors(files);
+  const fs::path dir = target.has_filename() ? target : target.parent_path();
+  if (fs::exists(dir) && !(fs::is_directory(dir) && fs::is_empty(dir))) {
+    throw std::runtime_error(dir.string() + ": exists, expected a new or an empty folder");
+  }
+  fs::path temporary = dir;
+  temporary += ".tmp";
+  fs::remove_all(temporary);  // what an interrupted export left
+  try {
+    fs::create_directories(temporary);
+    write_json(temporary / "config.json", config_to_hf(files.config));
+    write_json(temporary / "generation_config.json", generation_config(files.config));
+    write_json(temporary / "tokenizer.json", tokenizer_to_json(files.tokenizer));
+    write_json(temporary / "tokenizer_config.json", tokenizer_config_to_hf(files));
+    if (!files.chat_template.empty()) {
+      write_file_atomically(temporary / "chat_template.jinja", files.chat_template);
+    }
+    write_safetensors(temporary / "model.safetensors", files.tensors, {{"format", "pt"}});
+    fs::rename(temporary, dir);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  sync_directory(dir.has_parent_path() ? dir.parent_path() : ".");
+}
+
+}  // namespace charter::model
