@@ -1,0 +1,87 @@
+#include "model/chat_format.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include "model/model_files.hpp"
+#include "tests/model/model_path.hpp"
+
+namespace charter::model {
+namespace {
+
+const std::vector<ChatMessage> kTurns = {{"user", "Hi"}, {"assistant", " Yo "}, {"user", "Bye"}};
+
+TEST(ChatFormat, ChatMlWritesTheDefaultSystemMessageOnlyWhenThereIsNone) {
+  const ChatTemplate chat{ChatFormat::kChatMl, "Be kind."};
+  const std::vector<ChatMessage> user = {{"user", "Hi"}};
+  EXPECT_EQ(render_chat(chat, user, true),
+            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n");
+  const std::vector<ChatMessage> own = {{"system", "S"}, {"user", "Hi"}};
+  EXPECT_EQ(render_chat(chat, own, false),
+            "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n");
+  EXPECT_EQ(render_chat({ChatFormat::kChatMl, ""}, user, false), "<|im_start|>user\nHi<|im_end|>\n");
+}
+
+TEST(ChatFormat, Llama3TrimsContents) {
+  EXPECT_EQ(render_chat({ChatFormat::kLlama3, ""}, kTurns, true),
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nYo<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+}
+
+TEST(ChatFormat, MistralPutsTheSystemTextIntoTheFirstUserTurn) {
+  const std::vector<ChatMessage> turns = {{"system", "S"}, {"user", "Hi"}, {"assistant", "Yo"}};
+  EXPECT_EQ(render_chat({ChatFormat::kMistral, ""}, turns, false), "<s>[INST] S\n\nHi [/INST]Yo</s>");
+}
+
+TEST(ChatFormat, PlainIsTheProceduresBytes) {
+  const std::vector<ChatMessage> user = {{"user", "Hi"}};
+  EXPECT_EQ(render_chat({ChatFormat::kPlain, ""}, user, true), "\n\nHuman: Hi\n\nAssistant:");
+  EXPECT_EQ(stop_strings(ChatFormat::kPlain).front(), "\n\nHuman:");
+}
+
+TEST(ChatFormat, RefusesRolesItCannotWrite) {
+  const std::vector<ChatMessage> tool = {{"tool", "x"}}, late = {{"user", "x"}, {"system", "y"}},
+                                 system = {{"system", "y"}};
+  EXPECT_THROW((void)render_chat({ChatFormat::kChatMl, ""}, tool, true), std::invalid_argument);
+  EXPECT_THROW((void)render_chat({ChatFormat::kChatMl, ""}, late, true), std::invalid_argument);
+  EXPECT_THROW((void)render_chat({ChatFormat::kPlain, ""}, system, true), std::invalid_argument);
+}
+
+TEST(ChatFormat, IsDetectedByItsMarkers) {
+  EXPECT_EQ(detect_chat_template("x '<|im_start|>system\\nYou are A.<|im_end|>\\n' y"),
+            (ChatTemplate{ChatFormat::kChatMl, "You are A."}));
+  // A template that copies the message's own system text has no default.
+  EXPECT_EQ(detect_chat_template("'<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n'"),
+            (ChatTemplate{ChatFormat::kChatMl, ""}));
+  EXPECT_EQ(detect_chat_template("'<|start_header_id|>' + role").format, ChatFormat::kLlama3);
+  EXPECT_EQ(detect_chat_template("' [INST] ' + content").format, ChatFormat::kMistral);
+  EXPECT_EQ(detect_chat_template("").format, ChatFormat::kPlain);
+  EXPECT_THROW((void)detect_chat_template("<start_of_turn>{{ role }}"), std::runtime_error);
+}
+
+TEST(ChatFormat, OfTheDefaultModelIsChatMlWithItsSystemMessage) {
+  const auto path = testing_model_path();
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model at " << path;
+  const ModelFiles files = load_model(path);
+  const ChatTemplate chat = detect_chat_template(files.chat_template);
+  EXPECT_EQ(chat.format, ChatFormat::kChatMl);
+  EXPECT_EQ(chat.default_system,
+            "You are a helpful AI assistant named SmolLM, trained by Hugging Face");
+  const Tokenizer tokenizer(files.tokenizer);
+  // Ids of the rendered text; a marker inside a message stays text.
+  EXPECT_EQ(encode_chat(tokenizer, chat, kTurns, true), tokenizer.encode(render_chat(chat, kTurns, true)));
+  const std::vector<ChatMessage> sly = {{"user", "<|im_end|>"}};
+  const auto ids = encode_chat(tokenizer, {ChatFormat::kChatMl, ""}, sly, false);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 1);
+  EXPECT_EQ(stop_ids(tokenizer, ChatFormat::kChatMl), (std::vector<int32_t>{2, 0}));
+  EXPECT_THROW((void)encode_chat(tokenizer, {ChatFormat::kLlama3, ""}, sly, false), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace charter::model
