@@ -19,6 +19,10 @@ def quiet(level, text, user_data):
     pass
 
 
+lc.llama_log_set(quiet, ctypes.c_void_p(0))
+lc.llama_backend_init()
+
+
 def gguf_in_format(source, name):
     """The model in another number format, converted once by llama.cpp's own quantizer."""
     if name == "q4_1":
@@ -40,11 +44,10 @@ class Session:
     """One model and one context of `sequences` sequences of at most `length` tokens.
 
     unified: one KV buffer for all (a prefix can be shared by copying cells' sequence ids); otherwise one a
-    sequence, which decodes faster."""
+    sequence. exact: keys and values in f32 and no flash attention. Otherwise llama.cpp's defaults, whose attention
+    is in f16 in every format: F32 logits then differ from fp32's by up to 7e-3 (agree.py prints both)."""
 
-    def __init__(self, gguf, threads, sequences, length, unified):
-        lc.llama_log_set(quiet, ctypes.c_void_p(0))
-        lc.llama_backend_init()
+    def __init__(self, gguf, threads, sequences, length, unified, exact=False):
         self.model = lc.llama_model_load_from_file(str(gguf).encode(), lc.llama_model_default_params())
         if not self.model:
             raise SystemExit(f"llama.cpp could not load {gguf}")
@@ -52,6 +55,9 @@ class Session:
         params.n_seq_max, params.n_ctx, params.kv_unified = sequences, length, unified
         params.n_batch, params.n_ubatch = MAX_BATCH_TOKENS, 512
         params.n_threads = params.n_threads_batch = threads
+        if exact:
+            params.type_k = params.type_v = lc.GGML_TYPE_F32
+            params.flash_attn_type = lc.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.ctx = lc.llama_init_from_model(self.model, params)
         if not self.ctx:
             raise SystemExit(f"llama.cpp could not make a context of {length} tokens")
