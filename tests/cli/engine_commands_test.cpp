@@ -119,9 +119,10 @@ TEST_F(WithModel, GenerateIsReproducibleAndScoreAgrees) {
   // with.
   const auto greedy = lines(run("generate --in " + in + " --max-new-tokens 2 --temperature 0").out);
   ASSERT_EQ(greedy.size(), 2u);
-  continuations =
-      nlohmann::json{{"prompt", "The capital of France is"}, {"continuation", greedy[0]["text"]}}
-          .dump();
+  const std::string continuation = nlohmann::json{
+      {"prompt", "The capital of France is"},
+      {"continuation",
+       greedy[0]["text"]}}.dump();
   const auto scored = lines(run("score --in " + scratch_.write("c.jsonl", continuation)).out);
   ASSERT_EQ(scored.size(), 1u);
   ASSERT_EQ(scored[0]["tokens"], greedy[0]["tokens"]);
