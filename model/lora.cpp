@@ -17,7 +17,8 @@ using TensorVisitor = std::function<void(const std::string&, at::Tensor&)>;
 
 std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
 
-// Every tensor that can be trained, by name, in model order. A tied head is the embedding: not visited.
+// Every tensor that can be trained, by name, in model order. A tied head is the embedding: not
+// visited.
 void for_each_tensor(Transformer& transformer, const TensorVisitor& visit) {
   visit("model.embed_tokens.weight", transformer.embedding);
   for_each_linear(transformer, [&](const std::string& module, Linear& linear) {
@@ -52,12 +53,14 @@ void check_targets(Transformer& transformer, const LoraOptions& options) {
       known = known || last_part(module) == target;
     });
     if (!known) {
-      throw std::invalid_argument("targets: '" + target + "', expected the last part of a linear's "
+      throw std::invalid_argument("targets: '" + target +
+                                  "', expected the last part of a linear's "
                                   "name, such as q_proj");
     }
     if (target == "lm_head" && transformer.config.tie_embeddings) {
-      throw std::invalid_argument("targets: 'lm_head' shares the embedding's tensor, expected an "
-                                  "untied head");
+      throw std::invalid_argument(
+          "targets: 'lm_head' shares the embedding's tensor, expected an "
+          "untied head");
     }
   }
 }
@@ -97,7 +100,8 @@ double parse_alpha(const Snapshot& snapshot) {
                            "alpha");
 }
 
-// Puts adapters named in the snapshot on linears (with shapes checked); returns how many tensors it used.
+// Puts adapters named in the snapshot on linears (with shapes checked); returns how many tensors it
+// used.
 size_t take_adapters(Transformer& transformer, const Snapshot& snapshot) {
   size_t used = 0;
   for_each_linear(transformer, [&](const std::string& module, Linear& linear) {

@@ -20,7 +20,7 @@ struct LoraOptions {
   int rank = 8;         // >= 1
   double alpha = 16.0;  // the adapter's product is scaled by alpha / rank
   // Last parts of module names. "lm_head" is refused when it shares the embedding's tensor.
-  std::vector<std::string> targets = {"q_proj", "k_proj",  "v_proj",   "o_proj",
+  std::vector<std::string> targets = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                       "gate_proj", "up_proj", "down_proj"};
 };
 
@@ -34,7 +34,8 @@ void attach_lora(Transformer& transformer, const LoraOptions& options, uint64_t 
 // they were is never written to, other owners keep it.
 void merge_lora(Transformer& transformer);
 
-// Clones every weight (a tied head stays tied) and lets it require gradients; adapters are merged first.
+// Clones every weight (a tied head stays tied) and lets it require gradients; adapters are merged
+// first.
 void enable_full_training(Transformer& transformer);
 
 // The tensors that require gradients, in model order. They are the model's own: an optimizer's
@@ -42,14 +43,15 @@ void enable_full_training(Transformer& transformer);
 [[nodiscard]] std::vector<std::pair<std::string, at::Tensor>> trainable_parameters(
     const Transformer& transformer);
 
-// Replaces the trainable tensors by copies of `tensors`, on the model's device and requiring gradients
-// like those before. The replaced tensors are not written to. Throws std::runtime_error naming a tensor
-// that is missing, misshapen or not trainable in this model; the model is then unchanged.
+// Replaces the trainable tensors by copies of `tensors`, on the model's device and requiring
+// gradients like those before. The replaced tensors are not written to. Throws std::runtime_error
+// naming a tensor that is missing, misshapen or not trainable in this model; the model is then
+// unchanged.
 void load_trainable(Transformer& transformer, const std::map<std::string, at::Tensor>& tensors);
 
 // A model for inference at a snapshot's version: the tensors of `base` shared, adapters or weights
-// taken from the snapshot (its metadata "lora_alpha" gives the scale). Value head tensors are passed
-// over. Nothing requires gradients. Throws std::runtime_error like load_trainable.
+// taken from the snapshot (its metadata "lora_alpha" gives the scale). Value head tensors are
+// passed over. Nothing requires gradients. Throws std::runtime_error like load_trainable.
 [[nodiscard]] Transformer with_snapshot(const Transformer& base, const Snapshot& snapshot);
 
 // What with_snapshot needs besides the tensors: {"lora_alpha": ...} when there are adapters.

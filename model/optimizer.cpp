@@ -53,9 +53,8 @@ double learning_rate(const AdamWOptions& o, int64_t completed_steps) {
     return o.lr * static_cast<double>(completed_steps + 1) / static_cast<double>(o.warmup_steps);
   }
   if (o.schedule == Schedule::kConstant) return o.lr;
-  const double progress =
-      std::min(1.0, static_cast<double>(completed_steps - o.warmup_steps) /
-                        static_cast<double>(o.total_steps - o.warmup_steps));
+  const double progress = std::min(1.0, static_cast<double>(completed_steps - o.warmup_steps) /
+                                            static_cast<double>(o.total_steps - o.warmup_steps));
   if (o.schedule == Schedule::kLinear) return o.lr * (1.0 - progress);
   return o.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
 }
@@ -82,8 +81,8 @@ double AdamW::step(double max_grad_norm) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& grad = parameters_[i].second.grad();
     if (!grad.defined()) continue;
-    const double norm = at::linalg_vector_norm(grad, 2, c10::nullopt, false, at::kDouble)
-                            .item<double>();
+    const double norm =
+        at::linalg_vector_norm(grad, 2, c10::nullopt, false, at::kDouble).item<double>();
     if (!std::isfinite(norm)) {
       throw std::runtime_error("gradient of " + parameters_[i].first + " is not finite");
     }

@@ -1,6 +1,6 @@
 // AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) in PyTorch's form:
-// theta -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * theta). One fused pass over parameters,
-// on the parameters' device. Used by one actor, not thread-safe.
+// theta -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * theta). One fused pass over
+// parameters, on the parameters' device. Used by one actor, not thread-safe.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -34,17 +34,17 @@ struct AdamWOptions {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// Invariants: 1. the parameters are the caller's tensors, updated in place; 2. moments are float32 of
-// the parameters' shapes; 3. a step that throws has changed nothing.
+// Invariants: 1. the parameters are the caller's tensors, updated in place; 2. moments are float32
+// of the parameters' shapes; 3. a step that throws has changed nothing.
 class AdamW {
  public:
   // Throws std::invalid_argument on no parameters, a parameter that is not a float32 leaf requiring
   // gradients, a name given twice, or options out of range.
   AdamW(NamedTensors parameters, AdamWOptions options);
 
-  // Scales gradients so that their joint norm is at most max_grad_norm (<= 0: no limit), updates, and
-  // returns the norm before scaling. Parameters without a gradient, and their moments, stay as they
-  // are. Throws std::runtime_error naming a parameter whose gradient is not finite.
+  // Scales gradients so that their joint norm is at most max_grad_norm (<= 0: no limit), updates,
+  // and returns the norm before scaling. Parameters without a gradient, and their moments, stay as
+  // they are. Throws std::runtime_error naming a parameter whose gradient is not finite.
   double step(double max_grad_norm);
   void zero_grad();
 
@@ -54,8 +54,8 @@ class AdamW {
 
   // Moments as "exp_avg.NAME" and "exp_avg_sq.NAME". They share memory with the optimizer.
   [[nodiscard]] std::map<std::string, at::Tensor> state() const;
-  // Copies `state` in. Throws std::runtime_error naming a tensor that is missing or misshapen; nothing
-  // is changed then. Tensors of other names are passed over.
+  // Copies `state` in. Throws std::runtime_error naming a tensor that is missing or misshapen;
+  // nothing is changed then. Tensors of other names are passed over.
   void load_state(const std::map<std::string, at::Tensor>& state, int64_t steps);
 
  private:

@@ -92,7 +92,8 @@ std::string write_snapshot(const Snapshot& snapshot, const std::filesystem::path
   metadata[kLineage] = std::to_string(snapshot.lineage);
   metadata[kVersion] = std::to_string(snapshot.version);
   metadata[kIdentity] = identity_hash(snapshot);
-  // The writer always syncs: on the memory file systems that live snapshots use, that costs nothing.
+  // The writer always syncs: on the memory file systems that live snapshots use, that costs
+  // nothing.
   write_safetensors(path, tensors, metadata);
   if (durable) sync_directory(path.has_parent_path() ? path.parent_path() : ".");
   const auto written = MappedFile::open(path);

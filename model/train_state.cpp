@@ -27,7 +27,10 @@ void save_training(const std::filesystem::path& directory, const std::string& na
                    const AdamW& optimizer, int64_t version,
                    const std::map<std::string, std::string>& metadata) {
   std::filesystem::create_directories(directory);
-  Snapshot file{.model = name, .lineage = 0, .version = version, .tensors = optimizer.state(),
+  Snapshot file{.model = name,
+                .lineage = 0,
+                .version = version,
+                .tensors = optimizer.state(),
                 .metadata = metadata};
   for (const auto& [parameter, tensor] : optimizer.parameters()) {
     file.tensors[kParameter + parameter] = tensor.detach();

@@ -12,7 +12,8 @@ namespace charter::model {
 
 std::vector<size_t> plan_micro_batches(std::span<const int64_t> lengths, int64_t budget) {
   if (budget < 1) {
-    throw std::invalid_argument("micro_batch_tokens: " + std::to_string(budget) + ", expected >= 1");
+    throw std::invalid_argument("micro_batch_tokens: " + std::to_string(budget) +
+                                ", expected >= 1");
   }
   std::vector<size_t> ends;
   int64_t tokens = 0;
@@ -73,9 +74,8 @@ struct SftTrainer::Impl {
       offset += static_cast<int64_t>(inputs.back().size());
     }
     const at::Device device = policy.embedding.device();
-    const at::Tensor hidden =
-        hidden_states(policy, pack(inputs, device),
-                      {.gradient_checkpointing = options.gradient_checkpointing});
+    const at::Tensor hidden = hidden_states(
+        policy, pack(inputs, device), {.gradient_checkpointing = options.gradient_checkpointing});
     const at::Tensor logprobs =
         token_logprobs(policy, hidden.index_select(0, at::tensor(rows).to(device)),
                        at::tensor(targets).to(device), /*temperature=*/1.0);

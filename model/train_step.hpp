@@ -1,6 +1,7 @@
-// Supervised fine-tuning on token sequences, one micro-batch at a time, and the micro-batch plan that
-// all trainers share. The loss is the mean negative log-likelihood over all loss tokens of the batch,
-// weighted by example: one denominator, so that the split into micro-batches changes nothing.
+// Supervised fine-tuning on token sequences, one micro-batch at a time, and the micro-batch plan
+// that all trainers share. The loss is the mean negative log-likelihood over all loss tokens of the
+// batch, weighted by example: one denominator, so that the split into micro-batches changes
+// nothing.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -16,8 +17,8 @@
 
 namespace charter::model {
 
-// Consecutive items in groups whose lengths add up to at most `budget` tokens; an item longer than the
-// budget is a group of its own. Returns the groups' ends: group i is [ends[i - 1], ends[i]).
+// Consecutive items in groups whose lengths add up to at most `budget` tokens; an item longer than
+// the budget is a group of its own. Returns the groups' ends: group i is [ends[i - 1], ends[i]).
 [[nodiscard]] std::vector<size_t> plan_micro_batches(std::span<const int64_t> lengths,
                                                      int64_t budget);
 
@@ -64,8 +65,8 @@ class SftTrainer {
   [[nodiscard]] Snapshot snapshot(int64_t lineage) const;
   [[nodiscard]] const Transformer& policy() const;
 
-  // Everything needed to go on bit for bit. save() throws std::invalid_argument while a batch is under
-  // way; restore() abandons one.
+  // Everything needed to go on bit for bit. save() throws std::invalid_argument while a batch is
+  // under way; restore() abandons one.
   void save(const std::filesystem::path& directory) const;
   void restore(const std::filesystem::path& directory);
 
