@@ -1,0 +1,70 @@
+// The bounded store between reward and learner. Pure; used by one actor, not thread-safe.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rl/staleness.hpp"
+#include "rl/trajectory.hpp"
+
+namespace charter::rl {
+
+enum class ReplayOrder {
+  kFifo,           // in order of arrival
+  kOldestVersion,  // the trajectory that will go stale first; arrival breaks ties
+};
+
+struct ReplayOptions {
+  int64_t capacity = 1024;        // trajectories; >= 1
+  int64_t max_staleness = 0;      // versions
+  int32_t max_times_sampled = 1;  // batches one trajectory may be in; >= 1
+  ReplayOrder order = ReplayOrder::kFifo;
+};
+
+enum class InsertResult {
+  kInserted,
+  kFull,       // keep it and try again: nothing in the store was displaced
+  kDefective,  // defect() says why
+  kDuplicate,  // (lineage, work_id) is in the store already
+};
+
+struct Dropped {
+  int64_t work_id = 0;
+  Admission reason = Admission::kStale;  // kStale, kFuture or kOtherLineage
+};
+
+struct ReplayBatch {
+  std::vector<ScoredTrajectory> trajectories;  // distinct; empty when fewer than asked are there
+  int64_t released = 0;                        // entries that left the store with this batch
+  std::vector<Dropped> dropped;  // entries thrown away now, whether or not a batch was made
+};
+
+class ReplayBuffer {
+ public:
+  // Throws std::invalid_argument on options out of range.
+  explicit ReplayBuffer(ReplayOptions options);
+
+  [[nodiscard]] InsertResult insert(ScoredTrajectory scored);
+
+  // Drops what training at (lineage, version) may not use, then takes exactly `n` trajectories, or
+  // none. Throws std::invalid_argument when n < 1 or n > capacity: that batch could never come.
+  [[nodiscard]] ReplayBatch sample(int64_t n, int64_t lineage, int64_t version);
+
+  [[nodiscard]] int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  // Empty when the store is.
+  [[nodiscard]] std::optional<int64_t> oldest_version() const;
+
+ private:
+  struct Entry {
+    ScoredTrajectory scored;
+    int64_t oldest_version = 0;
+    int32_t times_sampled = 0;
+  };
+
+  ReplayOptions options_;
+  std::deque<Entry> entries_;  // in order of arrival
+};
+
+}  // namespace charter::rl
