@@ -134,8 +134,8 @@ void Bpe::encode_short(std::vector<int32_t>& symbols) const {
   symbols.resize(n);
 }
 
-// A linked list of symbols and a heap of candidate merges; a candidate whose symbols have changed since
-// is dropped when it comes up.
+// A linked list of symbols and a heap of candidate merges; a candidate whose symbols have changed
+// since is dropped when it comes up.
 void Bpe::encode_long(std::vector<int32_t>& symbols) const {
   struct Node {
     int32_t id, prev, next;
@@ -147,7 +147,8 @@ void Bpe::encode_long(std::vector<int32_t>& symbols) const {
   const auto n = static_cast<int32_t>(symbols.size());
   std::vector<Node> nodes(symbols.size());
   for (int32_t i = 0; i < n; ++i) {
-    nodes[static_cast<size_t>(i)] = {symbols[static_cast<size_t>(i)], i - 1, i + 1 < n ? i + 1 : kNone};
+    nodes[static_cast<size_t>(i)] = {symbols[static_cast<size_t>(i)], i - 1,
+                                     i + 1 < n ? i + 1 : kNone};
   }
   const auto node = [&](int32_t i) -> Node& { return nodes[static_cast<size_t>(i)]; };
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap;

@@ -11,7 +11,8 @@
 
 namespace charter::model {
 
-// The byte-to-character map of GPT-2: printable bytes stand for themselves, the others for U+0100 on.
+// The byte-to-character map of GPT-2: printable bytes stand for themselves, the others for U+0100
+// on.
 [[nodiscard]] const std::array<std::string, 256>& byte_alphabet();
 
 // The bytes a stored token stands for; a token with a character outside the alphabet is plain text.

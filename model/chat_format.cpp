@@ -81,7 +81,8 @@ void check(ChatFormat format, std::span<const ChatMessage> messages) {
   for (size_t i = 0; i < messages.size(); ++i) {
     const std::string& role = messages[i].role;
     if (role == "user" || role == "assistant") continue;
-    const std::string where = "messages[" + std::to_string(i) + "].role: \"" + role + "\", expected ";
+    const std::string where =
+        "messages[" + std::to_string(i) + "].role: \"" + role + "\", expected ";
     if (role != "system") throw std::invalid_argument(where + "system, user or assistant");
     if (i > 0) throw std::invalid_argument(where + "a system message only as the first");
     if (format == ChatFormat::kPlain) {
@@ -99,19 +100,28 @@ Parts write(const ChatTemplate& chat, std::span<const ChatMessage> given, bool g
   }
   Parts out;
   switch (chat.format) {
-    case ChatFormat::kChatMl: write_chatml(messages, generation_prompt, out); break;
-    case ChatFormat::kLlama3: write_llama3(messages, generation_prompt, out); break;
-    case ChatFormat::kMistral: write_mistral(messages, out); break;
-    case ChatFormat::kPlain: write_plain(messages, generation_prompt, out); break;
+    case ChatFormat::kChatMl:
+      write_chatml(messages, generation_prompt, out);
+      break;
+    case ChatFormat::kLlama3:
+      write_llama3(messages, generation_prompt, out);
+      break;
+    case ChatFormat::kMistral:
+      write_mistral(messages, out);
+      break;
+    case ChatFormat::kPlain:
+      write_plain(messages, generation_prompt, out);
+      break;
   }
   return out;
 }
 
-// The first literal system text of a ChatML template: from the marker to <|im_end|> without leaving the
-// Jinja string. A new line is one, or the two characters "\n".
+// The first literal system text of a ChatML template: from the marker to <|im_end|> without leaving
+// the Jinja string. A new line is one, or the two characters "\n".
 std::string literal_system(std::string_view jinja) {
   constexpr std::string_view kOpen = "<|im_start|>system";
-  for (size_t at = jinja.find(kOpen); at != std::string_view::npos; at = jinja.find(kOpen, at + 1)) {
+  for (size_t at = jinja.find(kOpen); at != std::string_view::npos;
+       at = jinja.find(kOpen, at + 1)) {
     std::string_view rest = jinja.substr(at + kOpen.size());
     if (rest.starts_with("\\n")) {
       rest.remove_prefix(2);
@@ -131,18 +141,22 @@ std::string literal_system(std::string_view jinja) {
 
 std::vector<std::string_view> end_markers(ChatFormat format) {
   switch (format) {
-    case ChatFormat::kChatMl: return {"<|im_end|>", "<|endoftext|>"};
-    case ChatFormat::kLlama3: return {"<|eot_id|>", "<|end_of_text|>"};
-    case ChatFormat::kMistral: return {"</s>"};
-    case ChatFormat::kPlain: return {"<|endoftext|>"};
+    case ChatFormat::kChatMl:
+      return {"<|im_end|>", "<|endoftext|>"};
+    case ChatFormat::kLlama3:
+      return {"<|eot_id|>", "<|end_of_text|>"};
+    case ChatFormat::kMistral:
+      return {"</s>"};
+    case ChatFormat::kPlain:
+      return {"<|endoftext|>"};
   }
   return {};
 }
 
 constexpr std::pair<ChatFormat, std::string_view> kNames[] = {{ChatFormat::kChatMl, "chatml"},
-                                                             {ChatFormat::kLlama3, "llama3"},
-                                                             {ChatFormat::kMistral, "mistral"},
-                                                             {ChatFormat::kPlain, "plain"}};
+                                                              {ChatFormat::kLlama3, "llama3"},
+                                                              {ChatFormat::kMistral, "mistral"},
+                                                              {ChatFormat::kPlain, "plain"}};
 
 }  // namespace
 
@@ -162,13 +176,16 @@ ChatFormat chat_format_from_name(std::string_view wanted) {
 }
 
 ChatTemplate detect_chat_template(std::string_view jinja) {
-  const auto has = [&](std::string_view marker) { return jinja.find(marker) != std::string_view::npos; };
+  const auto has = [&](std::string_view marker) {
+    return jinja.find(marker) != std::string_view::npos;
+  };
   if (has("<|im_start|>")) return {ChatFormat::kChatMl, literal_system(jinja)};
   if (has("<|start_header_id|>")) return {ChatFormat::kLlama3, ""};
   if (has("[INST]") && !has("<<SYS>>")) return {ChatFormat::kMistral, ""};
   if (jinja.empty() || (has("Human:") && has("Assistant:"))) return {ChatFormat::kPlain, ""};
-  throw std::runtime_error("unknown chat template \"" + std::string(jinja.substr(0, 60)) +
-                           "...\": expected the markers of ChatML, Llama 3, Mistral or plain turns");
+  throw std::runtime_error(
+      "unknown chat template \"" + std::string(jinja.substr(0, 60)) +
+      "...\": expected the markers of ChatML, Llama 3, Mistral or plain turns");
 }
 
 std::string render_chat(const ChatTemplate& chat, std::span<const ChatMessage> messages,

@@ -1,4 +1,5 @@
-// How a conversation is written for a model: ChatML, Llama 3, Mistral, or plain Human/Assistant turns.
+// How a conversation is written for a model: ChatML, Llama 3, Mistral, or plain Human/Assistant
+// turns.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -13,7 +14,8 @@ namespace charter::model {
 enum class ChatFormat {
   kChatMl,   // <|im_start|>role\n...<|im_end|>\n             SmolLM2, Qwen
   kLlama3,   // <|start_header_id|>role<|end_header_id|>\n\n...<|eot_id|>, contents trimmed
-  kMistral,  // <s>[INST] ... [/INST]...</s>, version 0.2's spaces; a system text opens the first user turn
+  kMistral,  // <s>[INST] ... [/INST]...</s>, version 0.2's spaces; a system text opens the first
+             // user turn
   kPlain,    // \n\nHuman: ...\n\nAssistant: ...               the CAI paper's; no system turn
 };
 
@@ -28,8 +30,8 @@ struct ChatMessage {
 
 struct ChatTemplate {
   ChatFormat format = ChatFormat::kPlain;
-  // Put before a conversation that does not open with a system message; "" puts none. SmolLM2's template
-  // has one ("You are a helpful AI assistant named SmolLM, ..."): clear it to go without.
+  // Put before a conversation that does not open with a system message; "" puts none. SmolLM2's
+  // template has one ("You are a helpful AI assistant named SmolLM, ..."): clear it to go without.
   std::string default_system;
   bool operator==(const ChatTemplate&) const = default;
 };
@@ -41,17 +43,18 @@ struct ChatTemplate {
 // The text. With generation_prompt it ends where the assistant's answer begins.
 // Throws std::invalid_argument for an unknown role, a system message that is not first, or a system
 // message in kPlain.
-[[nodiscard]] std::string render_chat(const ChatTemplate& chat, std::span<const ChatMessage> messages,
+[[nodiscard]] std::string render_chat(const ChatTemplate& chat,
+                                      std::span<const ChatMessage> messages,
                                       bool generation_prompt);
 
-// The ids of render_chat's text. Only the format's own markers become special tokens: the text of one
-// inside a message stays text. Throws std::runtime_error when the vocabulary lacks a marker.
+// The ids of render_chat's text. Only the format's own markers become special tokens: the text of
+// one inside a message stays text. Throws std::runtime_error when the vocabulary lacks a marker.
 [[nodiscard]] std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                                std::span<const ChatMessage> messages,
                                                bool generation_prompt);
 
-// What ends an answer: token ids (the format's end of turn and the model's end of text, as far as the
-// vocabulary has them) and texts.
+// What ends an answer: token ids (the format's end of turn and the model's end of text, as far as
+// the vocabulary has them) and texts.
 [[nodiscard]] std::vector<int32_t> stop_ids(const Tokenizer& tokenizer, ChatFormat format);
 [[nodiscard]] std::vector<std::string> stop_strings(ChatFormat format);
 

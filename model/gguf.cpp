@@ -19,7 +19,19 @@ constexpr uint64_t kMaxDims = 4;
 constexpr int64_t kMaxDim = int64_t{1} << 40;  // keeps products of two inside int64
 
 enum ValueType : uint32_t {
-  kU8, kI8, kU16, kI16, kU32, kI32, kFloat32, kBool, kString, kArray, kU64, kI64, kFloat64
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kFloat64
 };
 
 template <typename T>
@@ -34,19 +46,32 @@ GgufValue scalar(GgufCursor& in) {
 
 GgufValue read_scalar(GgufCursor& in, uint32_t type) {
   switch (type) {
-    case kU8: return scalar<uint8_t>(in);
-    case kI8: return scalar<int8_t>(in);
-    case kU16: return scalar<uint16_t>(in);
-    case kI16: return scalar<int16_t>(in);
-    case kU32: return scalar<uint32_t>(in);
-    case kI32: return scalar<int32_t>(in);
-    case kU64: return scalar<uint64_t>(in);
-    case kI64: return scalar<int64_t>(in);
-    case kFloat32: return scalar<float>(in);
-    case kFloat64: return scalar<double>(in);
-    case kBool: return in.read<uint8_t>("value") != 0;
-    case kString: return in.read_string("string");
-    default: in.fail("value type " + std::to_string(type) + ", expected 0 to 12");
+    case kU8:
+      return scalar<uint8_t>(in);
+    case kI8:
+      return scalar<int8_t>(in);
+    case kU16:
+      return scalar<uint16_t>(in);
+    case kI16:
+      return scalar<int16_t>(in);
+    case kU32:
+      return scalar<uint32_t>(in);
+    case kI32:
+      return scalar<int32_t>(in);
+    case kU64:
+      return scalar<uint64_t>(in);
+    case kI64:
+      return scalar<int64_t>(in);
+    case kFloat32:
+      return scalar<float>(in);
+    case kFloat64:
+      return scalar<double>(in);
+    case kBool:
+      return in.read<uint8_t>("value") != 0;
+    case kString:
+      return in.read_string("string");
+    default:
+      in.fail("value type " + std::to_string(type) + ", expected 0 to 12");
   }
 }
 
@@ -138,15 +163,16 @@ GgufFile GgufFile::open(const std::filesystem::path& path) {
   if (version != 2 && version != 3) {
     in.fail("GGUF version " + std::to_string(version) + ", expected 2 or 3");
   }
-  const uint64_t tensor_count = in.read_count(24, "tensor count");   // name, dims, type, offset
-  const uint64_t key_count = in.read_count(13, "metadata count");    // name, type, one byte
+  const uint64_t tensor_count = in.read_count(24, "tensor count");  // name, dims, type, offset
+  const uint64_t key_count = in.read_count(13, "metadata count");   // name, type, one byte
   for (uint64_t i = 0; i < key_count; ++i) {
     in.context = "metadata: ";
     std::string key = in.read_string("key");
     in.context = "key " + key.substr(0, 100) + ": ";
     const auto type = in.read<uint32_t>("value type");
     GgufValue value = type == kArray ? read_array(in) : read_scalar(in, type);
-    if (!gguf.metadata_.emplace(std::move(key), std::move(value)).second) in.fail("key given twice");
+    if (!gguf.metadata_.emplace(std::move(key), std::move(value)).second)
+      in.fail("key given twice");
   }
   std::set<std::string> names;
   gguf.tensors_.reserve(tensor_count);
@@ -181,7 +207,7 @@ const T& GgufFile::get(const std::string& key) const {
   return *value;
 }
 
-#define CHARTER_GGUF_VALUE(T)                                            \
+#define CHARTER_GGUF_VALUE(T)                                        \
   template const T* GgufFile::find<T>(const std::string& key) const; \
   template const T& GgufFile::get<T>(const std::string& key) const;
 CHARTER_GGUF_VALUE(bool)

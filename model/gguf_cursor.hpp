@@ -13,7 +13,8 @@ namespace charter::model {
 // Throws std::runtime_error with the path, `context` and the offset.
 class GgufCursor {
  public:
-  GgufCursor(const std::string& path, std::span<const std::byte> bytes) : path_(path), bytes_(bytes) {}
+  GgufCursor(const std::string& path, std::span<const std::byte> bytes)
+      : path_(path), bytes_(bytes) {}
 
   template <typename T>
   T read(const char* what) {
@@ -32,7 +33,8 @@ class GgufCursor {
     return text;
   }
 
-  // A count whose elements take at least min_bytes each, so that it bounds what is allocated for it.
+  // A count whose elements take at least min_bytes each, so that it bounds what is allocated for
+  // it.
   uint64_t read_count(uint64_t min_bytes, const char* what) {
     const auto count = read<uint64_t>(what);
     if (count > remaining() / min_bytes) {
@@ -43,7 +45,8 @@ class GgufCursor {
   }
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw std::runtime_error(path_ + ": " + context + "offset " + std::to_string(at_) + ": " + what);
+    throw std::runtime_error(path_ + ": " + context + "offset " + std::to_string(at_) + ": " +
+                             what);
   }
   [[nodiscard]] uint64_t at() const { return at_; }
   [[nodiscard]] uint64_t remaining() const { return bytes_.size() - at_; }

@@ -31,8 +31,8 @@ ModelFamily family_of(const GgufFile& gguf) {
   fail(gguf, "key general.architecture: \"" + arch + "\", expected llama, qwen2 or qwen3");
 }
 
-// llama.cpp stores Llama 3's scaling as the divisors themselves. They determine the factor; the other
-// parameters are the ones every published Llama 3 has, which is checked.
+// llama.cpp stores Llama 3's scaling as the divisors themselves. They determine the factor; the
+// other parameters are the ones every published Llama 3 has, which is checked.
 RopeScaling scaling_from_divisors(const GgufFile& gguf, const GgufTensor& t, const ModelConfig& c) {
   const at::Tensor stored = gguf.read(t);
   RopeScaling s{.kind = RopeScalingKind::kLlama3};
@@ -78,8 +78,8 @@ std::optional<int32_t> token_id(const GgufFile& gguf, const char* key, size_t vo
   return static_cast<int32_t>(*id);
 }
 
-// llama.cpp reorders the rows of q and k so that RoPE pairs neighbours; Hugging Face pairs row i with
-// i + head_dim/2 (convert_hf_to_gguf.py, LlamaModel.permute). This is the inverse.
+// llama.cpp reorders the rows of q and k so that RoPE pairs neighbours; Hugging Face pairs row i
+// with i + head_dim/2 (convert_hf_to_gguf.py, LlamaModel.permute). This is the inverse.
 at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
   if (weight.size(0) % (2 * heads) != 0) return weight;  // check_tensors names the wrong shape
   return weight.reshape({heads, -1, 2, weight.numel() / weight.size(0)})
@@ -159,7 +159,8 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   c.rms_norm_eps = std::stod(std::to_string(std::llround(eps * 1e12)) + "e-12");
   c.rope_theta = gguf.number(arch + "rope.freq_base", 10000.0);
   c.max_position = gguf.get<int64_t>(arch + "context_length");
-  if (const auto* window = gguf.find<int64_t>(arch + "attention.sliding_window"); window && *window) {
+  if (const auto* window = gguf.find<int64_t>(arch + "attention.sliding_window");
+      window && *window) {
     c.max_position = std::min(c.max_position, *window);
   }
   c.tie_embeddings = find_tensor(gguf, "output.weight") == nullptr;
@@ -205,11 +206,11 @@ std::string hf_tensor_name(const std::string& name) {
       {"output_norm.weight", "model.norm.weight"},
       {"output.weight", "lm_head.weight"}};
   static const std::map<std::string, std::string> kLayer = {
-      {"attn_norm", "input_layernorm"},      {"ffn_norm", "post_attention_layernorm"},
-      {"attn_q", "self_attn.q_proj"},        {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},        {"attn_output", "self_attn.o_proj"},
-      {"attn_q_norm", "self_attn.q_norm"},   {"attn_k_norm", "self_attn.k_norm"},
-      {"ffn_gate", "mlp.gate_proj"},         {"ffn_up", "mlp.up_proj"},
+      {"attn_norm", "input_layernorm"},    {"ffn_norm", "post_attention_layernorm"},
+      {"attn_q", "self_attn.q_proj"},      {"attn_k", "self_attn.k_proj"},
+      {"attn_v", "self_attn.v_proj"},      {"attn_output", "self_attn.o_proj"},
+      {"attn_q_norm", "self_attn.q_norm"}, {"attn_k_norm", "self_attn.k_norm"},
+      {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"}};
   if (const auto it = kTop.find(name); it != kTop.end()) return it->second;
   if (!name.starts_with("blk.")) return "";

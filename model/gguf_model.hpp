@@ -7,8 +7,8 @@
 
 namespace charter::model {
 
-// Architectures llama (Llama, Mistral, SmolLM2), qwen2, qwen3. Each throws std::runtime_error naming the
-// file and the key or tensor that is missing or unsupported.
+// Architectures llama (Llama, Mistral, SmolLM2), qwen2, qwen3. Each throws std::runtime_error
+// naming the file and the key or tensor that is missing or unsupported.
 [[nodiscard]] ModelConfig config_from_gguf(const GgufFile& gguf);
 [[nodiscard]] TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf);
 [[nodiscard]] ModelFiles model_from_gguf(const GgufFile& gguf);

@@ -47,7 +47,8 @@ void q8_0_block(const uint8_t* p, float* out) {
   for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<int8_t>(p[2 + i]));
 }
 
-// The 6-bit scale and minimum of sub-block j (0-7) from the 12 packed bytes of a Q4_K or Q5_K block.
+// The 6-bit scale and minimum of sub-block j (0-7) from the 12 packed bytes of a Q4_K or Q5_K
+// block.
 struct ScaleMin {
   float scale;
   float min;
@@ -74,8 +75,8 @@ void q4_k_block(const uint8_t* p, float* out) {
   }
 }
 
-// As Q4_K with 32 bytes of fifth bits (bit j of byte i belongs to value i of sub-block j) before the
-// nibbles.
+// As Q4_K with 32 bytes of fifth bits (bit j of byte i belongs to value i of sub-block j) before
+// the nibbles.
 void q5_k_block(const uint8_t* p, float* out) {
   const float d = half_at(p);
   const float dmin = half_at(p + 2);
@@ -121,30 +122,49 @@ void each_block(const std::byte* blocks, int64_t num_blocks, float* out) {
 
 std::optional<GgufTypeInfo> gguf_type_info(uint32_t type) {
   switch (static_cast<GgufType>(type)) {
-    case GgufType::kF32: return GgufTypeInfo{"F32", 1, 4};
-    case GgufType::kF16: return GgufTypeInfo{"F16", 1, 2};
-    case GgufType::kBF16: return GgufTypeInfo{"BF16", 1, 2};
-    case GgufType::kQ4_0: return GgufTypeInfo{"Q4_0", 32, 18};
-    case GgufType::kQ4_1: return GgufTypeInfo{"Q4_1", 32, 20};
-    case GgufType::kQ8_0: return GgufTypeInfo{"Q8_0", 32, 34};
-    case GgufType::kQ4_K: return GgufTypeInfo{"Q4_K", 256, 144};
-    case GgufType::kQ5_K: return GgufTypeInfo{"Q5_K", 256, 176};
-    case GgufType::kQ6_K: return GgufTypeInfo{"Q6_K", 256, 210};
+    case GgufType::kF32:
+      return GgufTypeInfo{"F32", 1, 4};
+    case GgufType::kF16:
+      return GgufTypeInfo{"F16", 1, 2};
+    case GgufType::kBF16:
+      return GgufTypeInfo{"BF16", 1, 2};
+    case GgufType::kQ4_0:
+      return GgufTypeInfo{"Q4_0", 32, 18};
+    case GgufType::kQ4_1:
+      return GgufTypeInfo{"Q4_1", 32, 20};
+    case GgufType::kQ8_0:
+      return GgufTypeInfo{"Q8_0", 32, 34};
+    case GgufType::kQ4_K:
+      return GgufTypeInfo{"Q4_K", 256, 144};
+    case GgufType::kQ5_K:
+      return GgufTypeInfo{"Q5_K", 256, 176};
+    case GgufType::kQ6_K:
+      return GgufTypeInfo{"Q6_K", 256, 210};
   }
   return std::nullopt;
 }
 
 void dequantize(GgufType type, const std::byte* blocks, int64_t num_blocks, float* out) {
   switch (type) {
-    case GgufType::kF32: std::memcpy(out, blocks, static_cast<size_t>(num_blocks) * 4); return;
-    case GgufType::kF16: return each_block<1, 2, f16_block>(blocks, num_blocks, out);
-    case GgufType::kBF16: return each_block<1, 2, bf16_block>(blocks, num_blocks, out);
-    case GgufType::kQ4_0: return each_block<32, 18, q4_0_block>(blocks, num_blocks, out);
-    case GgufType::kQ4_1: return each_block<32, 20, q4_1_block>(blocks, num_blocks, out);
-    case GgufType::kQ8_0: return each_block<32, 34, q8_0_block>(blocks, num_blocks, out);
-    case GgufType::kQ4_K: return each_block<256, 144, q4_k_block>(blocks, num_blocks, out);
-    case GgufType::kQ5_K: return each_block<256, 176, q5_k_block>(blocks, num_blocks, out);
-    case GgufType::kQ6_K: return each_block<256, 210, q6_k_block>(blocks, num_blocks, out);
+    case GgufType::kF32:
+      std::memcpy(out, blocks, static_cast<size_t>(num_blocks) * 4);
+      return;
+    case GgufType::kF16:
+      return each_block<1, 2, f16_block>(blocks, num_blocks, out);
+    case GgufType::kBF16:
+      return each_block<1, 2, bf16_block>(blocks, num_blocks, out);
+    case GgufType::kQ4_0:
+      return each_block<32, 18, q4_0_block>(blocks, num_blocks, out);
+    case GgufType::kQ4_1:
+      return each_block<32, 20, q4_1_block>(blocks, num_blocks, out);
+    case GgufType::kQ8_0:
+      return each_block<32, 34, q8_0_block>(blocks, num_blocks, out);
+    case GgufType::kQ4_K:
+      return each_block<256, 144, q4_k_block>(blocks, num_blocks, out);
+    case GgufType::kQ5_K:
+      return each_block<256, 176, q5_k_block>(blocks, num_blocks, out);
+    case GgufType::kQ6_K:
+      return each_block<256, 210, q6_k_block>(blocks, num_blocks, out);
   }
   throw std::invalid_argument("dequantize: type: " + std::to_string(static_cast<uint32_t>(type)) +
                               ", expected one that gguf_type_info knows");

@@ -47,14 +47,16 @@ std::string read_chat_template(const fs::path& dir, const json& config) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return "";
   for (const auto& entry : value) {
-    if (entry.is_object() && entry.value("name", "") == "default") return entry.value("template", "");
+    if (entry.is_object() && entry.value("name", "") == "default")
+      return entry.value("template", "");
   }
   return "";
 }
 
 // Tensors of older exports that hold nothing of the model: rotary tables, the tied head once more.
 bool is_redundant(const std::string& name, const ModelConfig& config) {
-  return name.ends_with("rotary_emb.inv_freq") || (config.tie_embeddings && name == "lm_head.weight");
+  return name.ends_with("rotary_emb.inv_freq") ||
+         (config.tie_embeddings && name == "lm_head.weight");
 }
 
 json generation_config(const ModelConfig& c) {

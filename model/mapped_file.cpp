@@ -53,7 +53,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   if (!S_ISREG(info.st_mode)) throw std::runtime_error(path.string() + ": not a regular file");
   if (info.st_size == 0) throw std::runtime_error(path.string() + ": the file is empty");
   const auto size = static_cast<size_t>(info.st_size);
-  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd.get(), 0);
+  void* data =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd.get(), 0);
   if (data == MAP_FAILED) fail(path, "cannot map");
   return std::shared_ptr<const MappedFile>(
       new MappedFile(path.string(), static_cast<const std::byte*>(data), size));

@@ -29,8 +29,8 @@ class MappedFile {
   size_t size_;
 };
 
-// Writes `chunks` one after the other to `path`: beside it first, synced, then renamed over it, and the
-// folder synced. Throws std::runtime_error naming the file.
+// Writes `chunks` one after the other to `path`: beside it first, synced, then renamed over it, and
+// the folder synced. Throws std::runtime_error naming the file.
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> chunks);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);

@@ -20,10 +20,14 @@ void check_size(int64_t value, const char* field, int64_t most) {
 
 std::string_view family_name(ModelFamily family) {
   switch (family) {
-    case ModelFamily::kLlama: return "llama";
-    case ModelFamily::kMistral: return "mistral";
-    case ModelFamily::kQwen2: return "qwen2";
-    case ModelFamily::kQwen3: return "qwen3";
+    case ModelFamily::kLlama:
+      return "llama";
+    case ModelFamily::kMistral:
+      return "mistral";
+    case ModelFamily::kQwen2:
+      return "qwen2";
+    case ModelFamily::kQwen3:
+      return "qwen3";
   }
   throw std::invalid_argument("family: unknown value");
 }
@@ -70,8 +74,8 @@ std::vector<float> llama3_frequency_divisors(int64_t head_dim, double rope_theta
     if (wavelength > context / s.low_freq_factor) {
       divisor = s.factor;
     } else if (wavelength >= context / s.high_freq_factor) {
-      const double smooth = (context / wavelength - s.low_freq_factor) /
-                            (s.high_freq_factor - s.low_freq_factor);
+      const double smooth =
+          (context / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
       divisor = 1.0 / ((1.0 - smooth) / s.factor + smooth);
     }
     divisors.push_back(static_cast<float>(divisor));

@@ -56,8 +56,8 @@ struct ModelConfig {
 // Throws std::invalid_argument naming the field, what it is and what was expected.
 void validate(const ModelConfig& config);
 
-// Reads a Hugging Face config. Throws std::runtime_error naming `source` (a file, for the message) and
-// the key when a key is absent, has a wrong type, or asks for something we do not compute.
+// Reads a Hugging Face config. Throws std::runtime_error naming `source` (a file, for the message)
+// and the key when a key is absent, has a wrong type, or asks for something we do not compute.
 [[nodiscard]] ModelConfig config_from_hf(const nlohmann::json& hf, const std::string& source);
 
 // Hugging Face config.json contents; config_from_hf reads it back to an equal value.

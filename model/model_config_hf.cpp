@@ -108,7 +108,8 @@ void refuse_unsupported(const Reader& in, ModelFamily family) {
 
 void read_positions(const Reader& in, ModelConfig& c) {
   c.max_position = in.integer("max_position_embeddings");
-  const bool windowed = c.family == ModelFamily::kMistral || in.boolean("use_sliding_window", false);
+  const bool windowed =
+      c.family == ModelFamily::kMistral || in.boolean("use_sliding_window", false);
   if (windowed && in.find("sliding_window")) {
     c.max_position = std::min(c.max_position, in.integer("sliding_window"));
   }

@@ -11,7 +11,8 @@ namespace {
 // \s of the reference's regex engines is the property White_Space; PCRE2's adds U+180E and, without
 // PCRE2_UCP, depends on tables. So we write the set out.
 constexpr std::string_view kWhiteSpace =
-    R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+    R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A})"
+    R"(\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
 std::string with_white_space_spelled_out(std::string_view pattern) {
   std::string out;
@@ -92,13 +93,13 @@ void PreTokenizer::split_from(size_t step, std::string_view text,
   size_t done = 0;
   size_t from = 0;
   while (from <= text.size()) {
-    const int found = pcre2_match(pattern.code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                                  from, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
+    const int found = pcre2_match(pattern.code, reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                  text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) {
       throw std::runtime_error("pre-tokenizer pattern \"" + pattern.text.substr(0, 80) +
-                               "\": too complex for this text (PCRE2 error " + std::to_string(found) +
-                               ")");
+                               "\": too complex for this text (PCRE2 error " +
+                               std::to_string(found) + ")");
     }
     const PCRE2_SIZE* span = pcre2_get_ovector_pointer(match.get());
     if (span[1] == span[0]) {  // an empty match makes no piece; go on behind the next character

@@ -1,5 +1,5 @@
-// Cuts text into the pieces that BPE works on, with PCRE2 (UTF, Unicode properties, compiled to machine
-// code where the machine allows).
+// Cuts text into the pieces that BPE works on, with PCRE2 (UTF, Unicode properties, compiled to
+// machine code where the machine allows).
 #pragma once
 #include <functional>
 #include <memory>

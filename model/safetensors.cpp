@@ -19,7 +19,8 @@ namespace {
 using nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
-constexpr uint64_t kAlignment = 64;  // of the data in files we write, so that vector loads are aligned
+constexpr uint64_t kAlignment =
+    64;  // of the data in files we write, so that vector loads are aligned
 
 struct Entry {
   std::string name;
@@ -66,10 +67,10 @@ GgufType dtype_of(const json& entry, const std::string& where) {
 
 std::vector<uint64_t> naturals(const json& entry, const char* key, const std::string& where) {
   const auto it = entry.find(key);
-  const bool ok = it != entry.end() && it->is_array() &&
-                  std::all_of(it->begin(), it->end(), [](const json& n) {
-                    return n.is_number_unsigned() && n.get<uint64_t>() < (uint64_t{1} << 62);
-                  });
+  const bool ok =
+      it != entry.end() && it->is_array() && std::all_of(it->begin(), it->end(), [](const json& n) {
+        return n.is_number_unsigned() && n.get<uint64_t>() < (uint64_t{1} << 62);
+      });
   if (!ok) throw std::runtime_error(where + key + ": expected a list of natural numbers");
   return it->get<std::vector<uint64_t>>();
 }
@@ -107,8 +108,8 @@ Entry read_entry(const MappedFile& file, const std::string& name, const json& en
 at::Tensor tensor_of(const std::shared_ptr<const MappedFile>& file, const Entry& e) {
   const std::byte* data = file->bytes().data() + e.begin;
   if (e.dtype == GgufType::kF32 && e.begin % alignof(float) == 0 && e.bytes > 0) {
-    return at::from_blob(const_cast<std::byte*>(data), e.shape, [file](void*) {},
-                         at::TensorOptions(at::kFloat));
+    return at::from_blob(
+        const_cast<std::byte*>(data), e.shape, [file](void*) {}, at::TensorOptions(at::kFloat));
   }
   at::Tensor out = at::empty(e.shape, at::kFloat);
   const int64_t width = e.dtype == GgufType::kF32 ? 4 : 2;
@@ -163,9 +164,9 @@ SafetensorsContent read_safetensors(const std::filesystem::path& path) {
     out.tensors[name] = tensor_of(file, e);
     values[e.dtype] += static_cast<uint64_t>(out.tensors[name].numel());
   }
-  const auto most = std::max_element(values.begin(), values.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
+  const auto most =
+      std::max_element(values.begin(), values.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most != values.end()) out.dtype = gguf_type_info(static_cast<uint32_t>(most->first))->name;
   return out;
 }
@@ -174,19 +175,22 @@ SafetensorsContent read_safetensors_dir(const std::filesystem::path& dir) {
   const auto index = dir / "model.safetensors.index.json";
   if (!std::filesystem::exists(index)) return read_safetensors(dir / "model.safetensors");
   const json listing = json::parse(read_text_file(index), nullptr, /*allow_exceptions=*/false);
-  if (!listing.is_object() || !listing.contains("weight_map") || !listing["weight_map"].is_object()) {
+  if (!listing.is_object() || !listing.contains("weight_map") ||
+      !listing["weight_map"].is_object()) {
     fail(index.string(), "key weight_map: expected an object of tensor to file");
   }
   std::set<std::string> shards;
   for (const auto& [name, shard] : listing["weight_map"].items()) {
     // A shard's name is a plain file name: an index must not reach outside its folder.
     if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-      fail(index.string(), "tensor " + name.substr(0, 100) + ": expected a file name in this folder");
+      fail(index.string(),
+           "tensor " + name.substr(0, 100) + ": expected a file name in this folder");
     }
     shards.insert(shard.get<std::string>());
   }
   SafetensorsContent out;
-  for (const auto& shard : shards) merge(out, read_safetensors(dir / shard), (dir / shard).string());
+  for (const auto& shard : shards)
+    merge(out, read_safetensors(dir / shard), (dir / shard).string());
   for (const auto& [name, shard] : listing["weight_map"].items()) {
     if (!out.tensors.contains(name)) {
       fail(index.string(), "tensor " + name + ": expected in " + shard.get<std::string>());

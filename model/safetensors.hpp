@@ -1,5 +1,5 @@
-// Reader and writer of safetensors files: 8 bytes of header length, a JSON header with dtype, shape and
-// data_offsets of each tensor, then the bytes (huggingface/safetensors, README "Format").
+// Reader and writer of safetensors files: 8 bytes of header length, a JSON header with dtype, shape
+// and data_offsets of each tensor, then the bytes (huggingface/safetensors, README "Format").
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -15,10 +15,10 @@ struct SafetensorsContent {
   std::string dtype;                            // most values' stored type: "F32", "F16", "BF16"
 };
 
-// Reads F32, F16 and BF16 tensors as float32. F32 data is not copied: the tensors are the mapped file,
-// shared with every process that maps it (a write stays private to this process and costs a copied
-// page). Throws std::runtime_error with one line naming file, tensor and offset; sizes are checked
-// against the file first.
+// Reads F32, F16 and BF16 tensors as float32. F32 data is not copied: the tensors are the mapped
+// file, shared with every process that maps it (a write stays private to this process and costs a
+// copied page). Throws std::runtime_error with one line naming file, tensor and offset; sizes are
+// checked against the file first.
 [[nodiscard]] SafetensorsContent read_safetensors(const std::filesystem::path& file);
 
 // Reads model.safetensors of a folder, or the shards that model.safetensors.index.json lists.

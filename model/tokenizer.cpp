@@ -50,7 +50,9 @@ uint64_t hash_of(const TokenizerSpec& spec) {
 // The added tokens of one kind, found leftmost and then longest.
 class AddedMatcher {
  public:
-  void add(const AddedToken& token) { by_first_[static_cast<uint8_t>(token.text[0])].push_back(token); }
+  void add(const AddedToken& token) {
+    by_first_[static_cast<uint8_t>(token.text[0])].push_back(token);
+  }
   void finish() {
     for (auto& bucket : by_first_) {
       std::stable_sort(bucket.begin(), bucket.end(), [](const AddedToken& a, const AddedToken& b) {
@@ -161,7 +163,7 @@ struct Tokenizer::Impl {
   Bpe bpe;
   PreTokenizer pre;
   AddedMatcher raw_added, normalized_added;
-  std::vector<std::string> bytes;  // by id
+  std::vector<std::string> bytes;                              // by id
   std::unordered_map<std::string_view, int32_t> whole_pieces;  // into bytes; with ignore_merges
   std::vector<bool> special;
   uint64_t hash;

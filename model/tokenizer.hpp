@@ -16,17 +16,17 @@ namespace charter::model {
 // Immutable after construction; safe to use from several threads at once.
 class Tokenizer {
  public:
-  // Throws std::runtime_error with one line when a merge or a token is inconsistent or a pattern does not
-  // compile.
+  // Throws std::runtime_error with one line when a merge or a token is inconsistent or a pattern
+  // does not compile.
   explicit Tokenizer(TokenizerSpec spec);
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
   // The text of special tokens becomes their ids with parse_special, ordinary text without it (give
-  // false for text a user wrote). Invalid UTF-8 is first replaced as Python's errors="replace" does: one
-  // U+FFFD for each maximal part of a character. A byte the vocabulary has no token for is left out, as
-  // the reference does. No begin-of-text token is added.
+  // false for text a user wrote). Invalid UTF-8 is first replaced as Python's errors="replace"
+  // does: one U+FFFD for each maximal part of a character. A byte the vocabulary has no token for
+  // is left out, as the reference does. No begin-of-text token is added.
   [[nodiscard]] std::vector<int32_t> encode(std::string_view text, bool parse_special = true) const;
 
   // Valid UTF-8 (bytes that are not become U+FFFD). An id without a token decodes to nothing;
@@ -36,7 +36,8 @@ class Tokenizer {
   // The bytes of one token; half a character, perhaps.
   [[nodiscard]] std::string_view token_bytes(int32_t id) const;
 
-  [[nodiscard]] std::optional<int32_t> id_of(std::string_view token) const;  // "<|im_end|>", or "Ġthe"
+  [[nodiscard]] std::optional<int32_t> id_of(
+      std::string_view token) const;  // "<|im_end|>", or "Ġthe"
   [[nodiscard]] bool is_special(int32_t id) const;
   [[nodiscard]] int64_t vocab_size() const;  // ids are below it; the embedding may have more rows
   [[nodiscard]] const TokenizerSpec& spec() const;
@@ -48,8 +49,8 @@ class Tokenizer {
   std::unique_ptr<const Impl> impl_;
 };
 
-// Decodes a stream of ids: holds bytes back until they make a whole character, so that the pieces joined
-// are decode() of all. Used by one thread; the tokenizer must outlive it.
+// Decodes a stream of ids: holds bytes back until they make a whole character, so that the pieces
+// joined are decode() of all. Used by one thread; the tokenizer must outlive it.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true)

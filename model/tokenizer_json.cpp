@@ -116,7 +116,8 @@ void read_model(const json& model, const std::string& source, TokenizerSpec& spe
     fail(source, "key model.byte_fallback: true, expected byte-level BPE");
   }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (!text_of(model, key).empty()) fail(source, std::string("key model.") + key + ": not supported");
+    if (!text_of(model, key).empty())
+      fail(source, std::string("key model.") + key + ": not supported");
   }
   if (!member(model, "dropout").is_null() && member(model, "dropout") != 0.0) {
     fail(source, "key model.dropout: expected null");
@@ -164,7 +165,8 @@ void read_pre_tokenizer(const json& component, const std::string& source, Tokeni
     } else if (type == "Split") {
       spec.pre.push_back(read_split(step, source));
     } else {
-      fail(source, "pre_tokenizer \"" + type + "\" is not supported: expected ByteLevel, Digits or Split");
+      fail(source,
+           "pre_tokenizer \"" + type + "\" is not supported: expected ByteLevel, Digits or Split");
     }
   }
   if (!byte_level) fail(source, "pre_tokenizer: expected ByteLevel as its last step");
@@ -183,17 +185,21 @@ void read_post_processor(const json& component, const std::string& source, Token
   for (const json& step : flatten(component, "processors")) {
     const std::string type = text_of(step, "type");
     if (type == "ByteLevel") continue;
-    if (type != "TemplateProcessing") fail(source, "post_processor \"" + type + "\" is not supported");
+    if (type != "TemplateProcessing")
+      fail(source, "post_processor \"" + type + "\" is not supported");
     const json& single = member(step, "single");
-    const bool has_text = single.is_array() && !single.empty() && single.back().contains("Sequence");
+    const bool has_text =
+        single.is_array() && !single.empty() && single.back().contains("Sequence");
     if (!has_text || single.size() > 2) {
-      fail(source, "post_processor TemplateProcessing: expected at most one token, before the text");
+      fail(source,
+           "post_processor TemplateProcessing: expected at most one token, before the text");
     }
     if (single.size() == 1) continue;
     const std::string token = text_of(member(single[0], "SpecialToken"), "id");
     const auto it = std::find(spec.tokens.begin(), spec.tokens.end(), token);
     if (token.empty() || it == spec.tokens.end()) {
-      fail(source, "post_processor TemplateProcessing: token \"" + token + "\" is not in the vocabulary");
+      fail(source,
+           "post_processor TemplateProcessing: token \"" + token + "\" is not in the vocabulary");
     }
     spec.prepend_id = static_cast<int32_t>(it - spec.tokens.begin());
   }

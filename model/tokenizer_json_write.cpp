@@ -41,8 +41,7 @@ json post_processor_to_json(const TokenizerSpec& spec) {
   const json first = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
   const json a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
   const json b = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
-  const json special = {
-      {token, {{"id", token}, {"ids", {*spec.prepend_id}}, {"tokens", {token}}}}};
+  const json special = {{token, {{"id", token}, {"ids", {*spec.prepend_id}}, {"tokens", {token}}}}};
   return {{"type", "TemplateProcessing"},
           {"single", {first, a}},
           {"pair", {first, a, b}},

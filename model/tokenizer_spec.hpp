@@ -1,6 +1,7 @@
-// A byte-level BPE vocabulary as data: what tokenizer.json or GGUF metadata holds, before the lookup
-// tables of `Tokenizer` are built. Strings are in the stored alphabet, where each byte is one printable
-// code point ("Ġ" is a space; GPT-2's bytes_to_unicode), except added tokens, which are plain text.
+// A byte-level BPE vocabulary as data: what tokenizer.json or GGUF metadata holds, before the
+// lookup tables of `Tokenizer` are built. Strings are in the stored alphabet, where each byte is
+// one printable code point ("Ġ" is a space; GPT-2's bytes_to_unicode), except added tokens, which
+// are plain text.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -32,14 +33,14 @@ struct PreTokenizerStep {
 };
 
 struct TokenizerSpec {
-  std::vector<std::string> tokens;  // by id; "" where an id is unused
+  std::vector<std::string> tokens;                          // by id; "" where an id is unused
   std::vector<std::pair<std::string, std::string>> merges;  // by rank
   std::vector<AddedToken> added;                            // by id
   std::vector<PreTokenizerStep> pre;                        // before the byte mapping
-  bool nfc = false;            // normalize to NFC first
+  bool nfc = false;                                         // normalize to NFC first
   bool ignore_merges = false;  // a piece that is itself a token is taken whole (Llama 3)
-  // The reference puts this token before every text (Llama 3's begin-of-text); Tokenizer::encode leaves
-  // that to its caller.
+  // The reference puts this token before every text (Llama 3's begin-of-text); Tokenizer::encode
+  // leaves that to its caller.
   std::optional<int32_t> prepend_id;
   std::optional<int32_t> bos_id, eos_id, pad_id, unk_id;
   bool operator==(const TokenizerSpec&) const = default;
@@ -47,14 +48,16 @@ struct TokenizerSpec {
 
 // Reads the contents of tokenizer.json. Throws std::runtime_error naming `source` (a file, for the
 // message) and the component that is malformed or asks for something we do not do.
-[[nodiscard]] TokenizerSpec tokenizer_from_json(const nlohmann::json& json, const std::string& source);
+[[nodiscard]] TokenizerSpec tokenizer_from_json(const nlohmann::json& json,
+                                                const std::string& source);
 
 // The contents of tokenizer.json, as the `tokenizers` library reads it.
 [[nodiscard]] nlohmann::json tokenizer_to_json(const TokenizerSpec& spec);
 
 // Sets pre, nfc and ignore_merges for a GGUF tokenizer.ggml.pre name.
 // Throws std::runtime_error naming `source` for a name we do not know, listing those we do.
-void set_gguf_pre_tokenizer(const std::string& name, const std::string& source, TokenizerSpec& spec);
+void set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
+                            TokenizerSpec& spec);
 
 // The pattern of ByteLevel(use_regex) in `tokenizers`: GPT-2's.
 extern const char* const kGpt2Pattern;

@@ -7,7 +7,7 @@ namespace charter::model {
 namespace {
 
 struct Lead {
-  size_t bytes;  // of the whole character; 0: not a lead byte
+  size_t bytes;       // of the whole character; 0: not a lead byte
   uint8_t low, high;  // range of the second byte
 };
 
@@ -64,7 +64,8 @@ void utf8_append(std::string& out, char32_t c) {
   } else if (c < 0x10000) {
     put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 63)), put(0x80 | (c & 63));
   } else {
-    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 63)), put(0x80 | (c >> 6 & 63)), put(0x80 | (c & 63));
+    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 63)), put(0x80 | (c >> 6 & 63)),
+        put(0x80 | (c & 63));
   }
 }
 

@@ -76,7 +76,8 @@ std::u32string decomposed(std::string_view text) {
   for (size_t i = 0; i < out.size();) {
     size_t end = i;
     while (end < out.size() && class_of(out[end]) != 0) ++end;
-    std::stable_sort(out.begin() + static_cast<ptrdiff_t>(i), out.begin() + static_cast<ptrdiff_t>(end),
+    std::stable_sort(out.begin() + static_cast<ptrdiff_t>(i),
+                     out.begin() + static_cast<ptrdiff_t>(end),
                      [](char32_t a, char32_t b) { return class_of(a) < class_of(b); });
     i = std::max(end, i + 1);
   }

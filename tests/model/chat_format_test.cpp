@@ -23,7 +23,8 @@ TEST(ChatFormat, ChatMlWritesTheDefaultSystemMessageOnlyWhenThereIsNone) {
   const std::vector<ChatMessage> own = {{"system", "S"}, {"user", "Hi"}};
   EXPECT_EQ(render_chat(chat, own, false),
             "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n");
-  EXPECT_EQ(render_chat({ChatFormat::kChatMl, ""}, user, false), "<|im_start|>user\nHi<|im_end|>\n");
+  EXPECT_EQ(render_chat({ChatFormat::kChatMl, ""}, user, false),
+            "<|im_start|>user\nHi<|im_end|>\n");
 }
 
 TEST(ChatFormat, Llama3TrimsContents) {
@@ -36,7 +37,8 @@ TEST(ChatFormat, Llama3TrimsContents) {
 
 TEST(ChatFormat, MistralPutsTheSystemTextIntoTheFirstUserTurn) {
   const std::vector<ChatMessage> turns = {{"system", "S"}, {"user", "Hi"}, {"assistant", "Yo"}};
-  EXPECT_EQ(render_chat({ChatFormat::kMistral, ""}, turns, false), "<s>[INST] S\n\nHi [/INST]Yo</s>");
+  EXPECT_EQ(render_chat({ChatFormat::kMistral, ""}, turns, false),
+            "<s>[INST] S\n\nHi [/INST]Yo</s>");
 }
 
 TEST(ChatFormat, PlainIsTheProceduresBytes) {
@@ -75,12 +77,14 @@ TEST(ChatFormat, OfTheDefaultModelIsChatMlWithItsSystemMessage) {
             "You are a helpful AI assistant named SmolLM, trained by Hugging Face");
   const Tokenizer tokenizer(files.tokenizer);
   // Ids of the rendered text; a marker inside a message stays text.
-  EXPECT_EQ(encode_chat(tokenizer, chat, kTurns, true), tokenizer.encode(render_chat(chat, kTurns, true)));
+  EXPECT_EQ(encode_chat(tokenizer, chat, kTurns, true),
+            tokenizer.encode(render_chat(chat, kTurns, true)));
   const std::vector<ChatMessage> sly = {{"user", "<|im_end|>"}};
   const auto ids = encode_chat(tokenizer, {ChatFormat::kChatMl, ""}, sly, false);
   EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 1);
   EXPECT_EQ(stop_ids(tokenizer, ChatFormat::kChatMl), (std::vector<int32_t>{2, 0}));
-  EXPECT_THROW((void)encode_chat(tokenizer, {ChatFormat::kLlama3, ""}, sly, false), std::runtime_error);
+  EXPECT_THROW((void)encode_chat(tokenizer, {ChatFormat::kLlama3, ""}, sly, false),
+               std::runtime_error);
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-// Block values: tests/golden/gguf_blocks.json, written by tests/golden/gguf_blocks.py with the `gguf` package.
+// Block values: tests/golden/gguf_blocks.json, written by tests/golden/gguf_blocks.py with the
+// `gguf` package.
 #include "model/gguf.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <cmath>
@@ -92,7 +92,8 @@ TEST(GgufBlocks, DequantizeAsTheReferenceDoes) {
                static_cast<int64_t>(bytes.size()) / info->block_bytes, out.data());
     for (size_t i = 0; i < out.size(); ++i) {
       // Same formula in float32; a fused multiply-add may differ in the last place.
-      EXPECT_NEAR(out[i], expected[i], 1e-5 * (1 + std::abs(expected[i]))) << info->name << " " << i;
+      EXPECT_NEAR(out[i], expected[i], 1e-5 * (1 + std::abs(expected[i])))
+          << info->name << " " << i;
     }
   }
   EXPECT_EQ(checked, 9);
@@ -109,7 +110,8 @@ TEST_F(Gguf, ReadsMetadataAndTensorsInTorchOrder) {
 
 TEST_F(Gguf, EveryTruncationIsAnErrorAndNeverACrash) {
   const std::string whole = small_file();
-  for (size_t n = 0; n < whole.size(); ++n) EXPECT_NE(error_of(whole.substr(0, n)), "no error") << n;
+  for (size_t n = 0; n < whole.size(); ++n)
+    EXPECT_NE(error_of(whole.substr(0, n)), "no error") << n;
 }
 
 TEST_F(Gguf, EveryFlippedByteIsReadOrRefused) {
@@ -126,16 +128,19 @@ TEST_F(Gguf, EveryFlippedByteIsReadOrRefused) {
 TEST_F(Gguf, ErrorsNameThePlace) {
   EXPECT_EQ(error_of("nonsense"), ": offset 0: expected the magic \"GGUF\"");
   EXPECT_EQ(error_of(header(0, uint64_t{1} << 60).data),
-            ": offset 24: metadata count 1152921504606846976, expected at most 0 in the rest of the file");
+            ": offset 24: metadata count 1152921504606846976, expected at most 0 in the rest of "
+            "the file");
   Bytes outside = header(1, 0);
   outside.text("w").put<uint32_t>(1).put<uint64_t>(8).put<uint32_t>(0).put<uint64_t>(4096);
   outside.data.resize(128);
-  EXPECT_EQ(error_of(outside.data),
-            ": tensor w: offset 4096 + 32 bytes, expected to end within the 64 bytes of tensor data");
+  EXPECT_EQ(
+      error_of(outside.data),
+      ": tensor w: offset 4096 + 32 bytes, expected to end within the 64 bytes of tensor data");
   Bytes array = header(0, 1);
   array.text("a").put<uint32_t>(9).put<uint32_t>(8).put<uint64_t>(uint64_t{1} << 40);
-  EXPECT_EQ(error_of(array.data),
-            ": key a: offset 49: array length 1099511627776, expected at most 0 in the rest of the file");
+  EXPECT_EQ(
+      error_of(array.data),
+      ": key a: offset 49: array length 1099511627776, expected at most 0 in the rest of the file");
 }
 
 TEST(GgufModel, NamesBecomeHuggingFaces) {
@@ -149,11 +154,22 @@ TEST(GgufModel, ReadsTheDefaultModel) {
   const auto path = testing_model_path();
   if (!fs::exists(path)) GTEST_SKIP() << "no model at " << path;
   const ModelFiles files = load_model(path);
-  const ModelConfig expected{.family = ModelFamily::kLlama, .vocab_size = 49152, .hidden_size = 576,
-                             .intermediate_size = 1536, .num_layers = 30, .num_heads = 9,
-                             .num_kv_heads = 3, .head_dim = 64, .rms_norm_eps = 1e-5,
-                             .rope_theta = 100000.0, .rope_scaling = {}, .max_position = 8192,
-                             .tie_embeddings = true, .bos_id = 1, .eos_id = 2, .pad_id = 2};
+  const ModelConfig expected{.family = ModelFamily::kLlama,
+                             .vocab_size = 49152,
+                             .hidden_size = 576,
+                             .intermediate_size = 1536,
+                             .num_layers = 30,
+                             .num_heads = 9,
+                             .num_kv_heads = 3,
+                             .head_dim = 64,
+                             .rms_norm_eps = 1e-5,
+                             .rope_theta = 100000.0,
+                             .rope_scaling = {},
+                             .max_position = 8192,
+                             .tie_embeddings = true,
+                             .bos_id = 1,
+                             .eos_id = 2,
+                             .pad_id = 2};
   EXPECT_TRUE(files.config == expected);
   EXPECT_EQ(files.tensors.size(), 272u);
   EXPECT_EQ(files.quantization, "Q4_1");

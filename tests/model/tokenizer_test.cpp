@@ -1,4 +1,5 @@
-// The ids of tests/golden/tokenizer_ids.jsonl and data_ids.json come from tests/golden/tokenizer_ids.py.
+// The ids of tests/golden/tokenizer_ids.jsonl and data_ids.json come from
+// tests/golden/tokenizer_ids.py.
 #include "model/tokenizer.hpp"
 
 #include <gtest/gtest.h>
@@ -72,7 +73,8 @@ TEST(Tokenizer, GivesTheReferencesIdsOnOurLines) {
   int lines = 0;
   for (std::string line; std::getline(in, line); ++lines) {
     const json row = json::parse(line);
-    const std::string text = row.contains("hex") ? unhex(row["hex"]) : row["text"].get<std::string>();
+    const std::string text =
+        row.contains("hex") ? unhex(row["hex"]) : row["text"].get<std::string>();
     const auto ids = row["ids"].get<std::vector<int32_t>>();
     EXPECT_EQ(smollm().encode(text), ids) << line.substr(0, 200);
     EXPECT_EQ(smollm().decode(ids), row["decoded"].get<std::string>()) << line.substr(0, 200);
@@ -96,7 +98,8 @@ TEST(Tokenizer, GivesTheReferencesIdsOnEveryDataFile) {
     EXPECT_EQ(ids.size(), expected["tokens"].get<size_t>()) << name;
     EXPECT_EQ(fnv1a(ids), expected["fnv1a"].get<std::string>()) << name;
   }
-  RecordProperty("megabytes_per_second", std::to_string(static_cast<double>(bytes) / 1e6 / spent.count()));
+  RecordProperty("megabytes_per_second",
+                 std::to_string(static_cast<double>(bytes) / 1e6 / spent.count()));
 }
 
 TEST(Tokenizer, SpecialTextStaysTextWhenNotParsed) {
@@ -111,7 +114,8 @@ TEST(Tokenizer, SpecialTextStaysTextWhenNotParsed) {
 }
 
 TEST(Tokenizer, MergesTheLowestRankFirstAndTheLeftmostOfEqualRanks) {
-  // a b c: rank 0 joins b+c, so a+b (rank 1) is never seen: a, bc.  a a a: the left pair joins: aa, a.
+  // a b c: rank 0 joins b+c, so a+b (rank 1) is never seen: a, bc.  a a a: the left pair joins: aa,
+  // a.
   const Tokenizer tokenizer(tiny_spec({{"b", "c"}, {"a", "b"}, {"a", "a"}}));
   EXPECT_EQ(tokenizer.encode("abc"), (std::vector<int32_t>{'a', 256}));
   EXPECT_EQ(tokenizer.encode("aaa"), (std::vector<int32_t>{258, 'a'}));
@@ -148,7 +152,8 @@ TEST(Tokenizer, AnUnfinishedCharacterIsReplacedAtTheEnd) {
 }
 
 TEST(Tokenizer, HashTellsVocabulariesApart) {
-  const Tokenizer a(tiny_spec({{"a", "b"}})), same(tiny_spec({{"a", "b"}})), other(tiny_spec({{"b", "a"}}));
+  const Tokenizer a(tiny_spec({{"a", "b"}})), same(tiny_spec({{"a", "b"}})),
+      other(tiny_spec({{"b", "a"}}));
   EXPECT_EQ(a.hash(), same.hash());
   EXPECT_NE(a.hash(), other.hash());
   EXPECT_EQ(a.hash_hex().size(), 16u);
@@ -164,7 +169,8 @@ TEST(TokenizerJson, RoundTripsThroughTheReferencesFormat) {
   SKIP_WITHOUT_MODEL();
   TokenizerSpec spec = smollm().spec();
   TokenizerSpec again = tokenizer_from_json(tokenizer_to_json(spec), "tokenizer.json");
-  spec.bos_id = spec.eos_id = spec.pad_id = spec.unk_id = {};  // these live in tokenizer_config.json
+  spec.bos_id = spec.eos_id = spec.pad_id =
+      spec.unk_id = {};  // these live in tokenizer_config.json
   EXPECT_TRUE(again == spec);
 }
 
@@ -196,15 +202,15 @@ TEST(GgufPreTokenizer, UnknownNamesAreListed) {
 
 TEST(Utf8, ComposesToNfc) {
   EXPECT_EQ(utf8_nfc("e\u0301"), "\u00e9");
-  EXPECT_EQ(utf8_nfc("q\u0307\u0323"), "q\u0323\u0307");            // marks sorted by class: 220, 230
-  EXPECT_EQ(utf8_nfc("\u1100\u1161\u11a8"), "\uac01");              // Hangul, three parts
-  EXPECT_EQ(utf8_nfc("\u212b"), "\u00c5");                          // Angstrom sign: a singleton
-  EXPECT_EQ(utf8_nfc("\u0958"), "\u0915\u093c");                    // excluded from composition
-  EXPECT_EQ(utf8_nfc("o\u0323\u0302"), "\u1ed9");                   // two steps
+  EXPECT_EQ(utf8_nfc("q\u0307\u0323"), "q\u0323\u0307");  // marks sorted by class: 220, 230
+  EXPECT_EQ(utf8_nfc("\u1100\u1161\u11a8"), "\uac01");    // Hangul, three parts
+  EXPECT_EQ(utf8_nfc("\u212b"), "\u00c5");                // Angstrom sign: a singleton
+  EXPECT_EQ(utf8_nfc("\u0958"), "\u0915\u093c");          // excluded from composition
+  EXPECT_EQ(utf8_nfc("o\u0323\u0302"), "\u1ed9");         // two steps
 }
 
 TEST(Utf8, ReplacesEachMaximalPart) {
-  EXPECT_EQ(utf8_replace_invalid("\xE2\x82x"), "\uFFFDx");          // one for a cut character
+  EXPECT_EQ(utf8_replace_invalid("\xE2\x82x"), "\uFFFDx");                // one for a cut character
   EXPECT_EQ(utf8_replace_invalid("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate: each byte
 }
 
