@@ -89,38 +89,39 @@ void LeaseBook::quarantine(int64_t work_id) {
   move(it->second, State::kQuarantined);
 }
 
-bool LeaseBook::fail(int64_t id, Item& item) {
-  if (item.attempts >= options_.max_attempts) {
-    move(item, State::kQuarantined);
-    return true;
+template <class Predicate>
+FailedLeases LeaseBook::fail_leases(Predicate&& failed) {
+  FailedLeases result;
+  std::vector<int64_t> ids;
+  for (int64_t id : leased_)
+    if (failed(items_.at(id))) ids.push_back(id);
+  std::reverse(ids.begin(), ids.end());   // pushed to the front one by one: the oldest ends up first
+  for (int64_t id : ids) {
+    Item& item = items_.at(id);
+    leased_.erase(id);
+    if (item.attempts >= options_.max_attempts) {
+      move(item, State::kQuarantined);
+      result.quarantined.push_back(id);
+    } else {
+      move(item, State::kPending);
+      pending_[item.kind].push_front(id);
+      result.requeued.push_back(id);
+    }
   }
-  move(item, State::kPending);
-  pending_[item.kind].push_front(id);
-  return false;
+  return result;
 }
 
-std::vector<int64_t> LeaseBook::peer_lost(uint64_t peer) {
-  std::vector<int64_t> lost, quarantined;
-  for (int64_t id : leased_)
-    if (items_.at(id).peer == peer) lost.push_back(id);
-  std::reverse(lost.begin(), lost.end());   // pushed to the front one by one: the oldest ends up first
-  for (int64_t id : lost) {
-    leased_.erase(id);
-    if (fail(id, items_.at(id))) quarantined.push_back(id);
-  }
-  return quarantined;
+FailedLeases LeaseBook::peer_lost(uint64_t peer) {
+  return fail_leases([peer](const Item& item) { return item.peer == peer; });
 }
 
-std::vector<int64_t> LeaseBook::expire(TimePoint now) {
-  std::vector<int64_t> late, quarantined;
-  for (int64_t id : leased_)
-    if (items_.at(id).deadline <= now) late.push_back(id);
-  std::reverse(late.begin(), late.end());
-  for (int64_t id : late) {
-    leased_.erase(id);
-    if (fail(id, items_.at(id))) quarantined.push_back(id);
-  }
-  return quarantined;
+FailedLeases LeaseBook::expire(TimePoint now) {
+  return fail_leases([now](const Item& item) { return item.deadline <= now; });
+}
+
+const std::string* LeaseBook::kind(int64_t work_id) const {
+  auto it = items_.find(work_id);
+  return it == items_.end() ? nullptr : &it->second.kind;
 }
 
 int64_t LeaseBook::open(const std::string& kind) const {

@@ -34,6 +34,11 @@ struct LeaseCounts {
   [[nodiscard]] int64_t total() const { return pending + leased + handed_over + done + quarantined; }
 };
 
+// Leases that failed: their items are pending again, or quarantined after too many.
+struct FailedLeases {
+  std::vector<int64_t> requeued, quarantined;
+};
+
 class LeaseBook {
  public:
   explicit LeaseBook(LeaseOptions options) : options_(options) {}
@@ -50,14 +55,14 @@ class LeaseBook {
   void give_back(int64_t work_id);
   void quarantine(int64_t work_id);
 
-  // Returns the ids that are quarantined by it.
-  [[nodiscard]] std::vector<int64_t> peer_lost(uint64_t peer);
-  [[nodiscard]] std::vector<int64_t> expire(TimePoint now);
+  FailedLeases peer_lost(uint64_t peer);
+  FailedLeases expire(TimePoint now);
 
   [[nodiscard]] const LeaseCounts& counts() const { return counts_; }
   // Items of one kind that are not done or quarantined.
   [[nodiscard]] int64_t open(const std::string& kind) const;
   [[nodiscard]] int64_t pending(const std::set<std::string>& kinds) const;
+  [[nodiscard]] const std::string* kind(int64_t work_id) const;   // null: unknown
   [[nodiscard]] std::optional<TimePoint> oldest_lease() const;
 
  private:
@@ -71,8 +76,8 @@ class LeaseBook {
   };
   int64_t& count(State state);
   void move(Item& item, State to);
-  // True when it is quarantined.
-  bool fail(int64_t id, Item& item);
+  template <class Predicate>
+  FailedLeases fail_leases(Predicate&& failed);
 
   LeaseOptions options_;
   std::map<int64_t, Item> items_;

@@ -44,6 +44,7 @@ struct WorkRequest {
 // prompt_source -> worker, when the phase has nothing further to lease: train on what is left, do not wait for a full batch.
 struct WorkDrained {
   std::string phase;
+  int64_t issued = 0;     // items sent to this worker so far; the announcement may overtake the last of them
 };
 
 // ---- record link: the ledger serves it ----
@@ -147,6 +148,7 @@ struct Assignment {
 // supervisor -> node: finish what is under way, write what must be written, answer Finished, exit.
 struct Finish {
   bool checkpoint = true;
+  bool complete = false;            // the phase is done: leave its result behind
 };
 
 // node -> supervisor, before it exits in good order.
@@ -166,7 +168,7 @@ struct Fault {
   }
 CHARTER_INSPECT(WorkItem, x.work_id, x.kind, x.payload, x.attempt)
 CHARTER_INSPECT(WorkRequest, x.kinds)
-CHARTER_INSPECT(WorkDrained, x.phase)
+CHARTER_INSPECT(WorkDrained, x.phase, x.issued)
 CHARTER_INSPECT(Record, x.work_id, x.kind, x.body, x.version)
 CHARTER_INSPECT(Quarantine, x.work_id, x.reason)
 CHARTER_INSPECT(Trained, x.model, x.version, x.work_ids, x.stats)
@@ -179,7 +181,7 @@ CHARTER_INSPECT(WeightsReady, x.model, x.lineage, x.version, x.path, x.checksum,
 CHARTER_INSPECT(WeightsRequest, x.model, x.newer_than)
 CHARTER_INSPECT(Heartbeat, x.node, x.progress, x.metrics_address, x.pss_bytes, x.actors)
 CHARTER_INSPECT(Assignment, x.phase, x.lineage, x.config, x.roles)
-CHARTER_INSPECT(Finish, x.checkpoint)
+CHARTER_INSPECT(Finish, x.checkpoint, x.complete)
 CHARTER_INSPECT(Finished, x.node)
 CHARTER_INSPECT(Fault, x.node, x.actor, x.reason)
 #undef CHARTER_INSPECT

@@ -1,0 +1,100 @@
+#include "actors/ledger_actor.hpp"
+
+#include <chrono>
+
+#include "actors/fault_handler.hpp"
+
+namespace charter::actors {
+namespace {
+
+constexpr int64_t kCreditPerWorker = 64;
+
+template <class T, class Apply>
+void take(LedgerActor::stateful_pointer<LedgerState> self, const From<T>& message, Apply apply) {
+  auto& state = self->state;
+  state.waiting.push_back({message.from, message.sequence, [message, apply](store::Ledger& ledger, LedgerState& s) {
+                             apply(ledger, s, message.message);
+                           }});
+  if (!state.scheduled) {
+    state.scheduled = true;
+    self->send(self, Tick{});   // behind what is in the mailbox already: one commit for all of it
+  }
+}
+
+void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
+  state.scheduled = false;
+  if (state.waiting.empty()) return;
+  const auto start = std::chrono::steady_clock::now();
+  state.to_tell.clear();
+  state.ledger->batch([&] {
+    for (auto& entry : state.waiting) entry.apply(*state.ledger, state);
+  });
+  metrics.commit_seconds.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  metrics.rows.Increment(static_cast<double>(state.waiting.size()));
+  for (auto& entry : state.waiting) state.ports.acknowledge(entry.from, entry.sequence);
+  state.waiting.clear();
+  for (const auto& what : state.to_tell) state.commits.push(what, 0);
+  ++state.progress;
+}
+
+void apply_record(store::Ledger& ledger, LedgerState& state, const Record& r, prometheus::Counter& duplicates) {
+  const bool added = ledger.record({.work_id = r.work_id, .kind = r.kind, .body = r.body, .lineage = state.lineage,
+                                    .version = r.version});
+  if (!added) duplicates.Increment();
+  // Told even when it was there before: the source may have restarted since.
+  state.to_tell.push_back({.what = "record", .kind = r.kind, .version = r.version, .work_ids = {r.work_id}});
+}
+
+}  // namespace
+
+LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self, Wiring wiring,
+                                        std::shared_ptr<store::Ledger> ledger, metrics::LedgerMetrics metrics) {
+  install_fault_handler(self);
+  auto& state = self->state;
+  state.lineage = wiring.hello.lineage;
+  state.ledger = std::move(ledger);
+  state.ports = Ports(std::move(wiring), "ledger", 0);
+  const auto link = state.ports.bind<Record, Quarantine, Trained, Returned>(caf::actor_cast<LedgerActor>(self),
+                                                                            Arrow::kRecord, 0, kCreditPerWorker);
+  state.commits = Outbox(&state.ports);
+  return {
+      [self, link](const LinkEvent& event) {
+        auto& s = self->state;
+        if (event.kind == LinkEvent::Kind::kMalformed) s.ports.acknowledge(event.from, static_cast<uint64_t>(event.number));
+        // Commits are told to the prompt source alone; it is the only peer that grants the ledger credit.
+        if (event.kind == LinkEvent::Kind::kUp && event.hello.role == "prompt_source") s.commits.add_link(link);
+        (void)s.commits.handle(event);
+      },
+      [self, metrics](Tick) { commit(self->state, metrics); },
+      [self, metrics](FinishRole) {
+        commit(self->state, metrics);
+        self->quit();
+      },
+      [self](Probe) { return RoleReport{.name = "ledger/0", .progress = self->state.progress, .state = "serving"}; },
+      [self, metrics](const From<Record>& m) {
+        take(self, m, [metrics](store::Ledger& l, LedgerState& s, const Record& r) { apply_record(l, s, r, metrics.duplicates); });
+      },
+      [self](const From<Quarantine>& m) {
+        take(self, m, [](store::Ledger& l, LedgerState& s, const Quarantine& q) {
+          l.quarantine(q.work_id, q.reason);
+          l.add_event("warning", "work item " + std::to_string(q.work_id) + " quarantined: " + q.reason);
+          s.to_tell.push_back({.what = "quarantined", .work_ids = {q.work_id}});
+        });
+      },
+      [self](const From<Trained>& m) {
+        take(self, m, [](store::Ledger& l, LedgerState& s, const Trained& t) {
+          l.mark_trained(t.model, s.lineage, t.version, t.work_ids);
+          l.add_version({.model = t.model, .lineage = s.lineage, .version = t.version, .stats = t.stats});
+          s.to_tell.push_back({.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});
+        });
+      },
+      [self](const From<Returned>& m) {
+        take(self, m, [](store::Ledger& l, LedgerState& s, const Returned& r) {
+          l.add_event("info", std::to_string(r.work_ids.size()) + " trajectories returned: " + r.reason);
+          s.to_tell.push_back({.what = "returned", .work_ids = r.work_ids});
+        });
+      },
+  };
+}
+
+}  // namespace charter::actors

@@ -1,0 +1,34 @@
+// The only writer of the run's database. Records are acknowledged after the commit that holds them; what arrives together is
+// committed together. Runs detached: a commit waits for the disk.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "actors/ports.hpp"
+#include "metrics/metrics.hpp"
+#include "store/ledger.hpp"
+
+namespace charter::actors {
+
+struct LedgerState {
+  static constexpr const char* name = "ledger";
+  struct Waiting {
+    Peer from;
+    uint64_t sequence = 0;
+    std::function<void(store::Ledger&, LedgerState&)> apply;
+  };
+  std::shared_ptr<store::Ledger> ledger;
+  Ports ports;
+  Outbox commits;                    // to prompt_source
+  std::vector<Waiting> waiting;      // of the next commit
+  std::vector<Committed> to_tell;    // by that commit
+  bool scheduled = false;
+  int64_t lineage = 0;
+  int64_t progress = 0;
+};
+
+LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self, Wiring wiring,
+                                        std::shared_ptr<store::Ledger> ledger, metrics::LedgerMetrics metrics);
+
+}  // namespace charter::actors

@@ -1,0 +1,108 @@
+#include "actors/node.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "actors/fault_handler.hpp"
+#include "metrics/process_collector.hpp"
+
+namespace charter::actors {
+namespace {
+
+using Self = NodeActor::stateful_pointer<NodeState>;
+constexpr auto kHeartbeat = std::chrono::milliseconds(500);
+
+void heartbeat(NodeState& state) {
+  if (state.supervisor.peer == 0) return;
+  nlohmann::json actors = nlohmann::json::array();
+  int64_t progress = 0;
+  for (const auto& [name, report] : state.reports) {
+    progress += report.progress;
+    actors.push_back({{"name", name}, {"progress", report.progress}, {"tokens", report.tokens}, {"state", report.state}});
+  }
+  state.ports.announce(state.supervisor, Heartbeat{.node = state.node, .progress = progress, .metrics_address = state.metrics_address,
+                                                   .pss_bytes = metrics::pss_bytes(::getpid()).value_or(0), .actors = actors.dump()});
+}
+
+void probe(Self self) {
+  for (const auto& [name, role] : self->state.roles) {
+    self->request(role, std::chrono::seconds(60), Probe{})
+        .then([self](RoleReport& report) { self->state.reports[report.name] = std::move(report); },
+              [](caf::error&) {});   // its death arrives as a down message; silence shows as progress that stands still
+  }
+}
+
+void assign(Self self, const Assignment& assignment) {
+  auto& state = self->state;
+  if (state.assigned) return;
+  state.assigned = true;
+  const auto phase = find_phase(state.context.config, assignment.phase);
+  auto models = std::make_shared<PhaseModels>(state.context.paths.weights(), state.context.config);
+  prepare_models(*models, phase, assignment.roles);
+  for (const auto& role : assignment.roles) {
+    auto handle = spawn_role(self->system(), state.context, models, phase, role);
+    self->monitor(handle);
+    state.roles.emplace(role, handle);
+    state.reports[role] = {.name = role, .state = "starting"};
+  }
+}
+
+void on_down(Self self, const caf::down_msg& down) {
+  auto& state = self->state;
+  for (auto it = state.roles.begin(); it != state.roles.end(); ++it) {
+    if (it->second.address() != down.source) continue;
+    const auto role = it->first;
+    state.roles.erase(it);
+    if (down.reason) {
+      const auto text = self->system().render(down.reason);
+      state.ports.announce(state.supervisor, Fault{state.node, role, text});
+      for (const auto& [name, handle] : state.roles) self->send_exit(handle, caf::exit_reason::kill);
+      self->quit(down.reason);
+    } else if (state.finishing && state.roles.empty()) {
+      state.ports.announce(state.supervisor, Finished{state.node});
+      self->quit();
+    }
+    return;
+  }
+}
+
+}  // namespace
+
+NodeActor::behavior_type node(Self self, NodeContext context, std::string name, std::string metrics_address) {
+  install_fault_handler(self);
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.node = std::move(name);
+  state.metrics_address = std::move(metrics_address);
+  state.ports = Ports(state.context.wiring, "node:" + state.node, 0);
+  state.ports.connect<Assignment, Finish>(caf::actor_cast<NodeActor>(self), Arrow::kControl, 0, 0);
+  self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
+  self->delayed_send(self, kHeartbeat, Tick{});
+  return {
+      [self](const LinkEvent& event) {
+        auto& s = self->state;
+        if (event.kind == LinkEvent::Kind::kUp) {
+          s.supervisor = event.from;
+          heartbeat(s);
+        }
+        if (event.kind == LinkEvent::Kind::kRefused) throw std::runtime_error(event.text);
+      },
+      [self](Tick) {
+        probe(self);
+        heartbeat(self->state);
+        self->delayed_send(self, kHeartbeat, Tick{});
+      },
+      [self](const From<Assignment>& m) { assign(self, m.message); },
+      [self](const From<Finish>& m) {
+        auto& s = self->state;
+        if (s.finishing) return;
+        s.finishing = true;
+        for (const auto& [name, role] : s.roles) self->send(role, FinishRole{m.message.checkpoint, m.message.complete});
+        if (s.roles.empty()) {
+          s.ports.announce(s.supervisor, Finished{s.node});
+          self->quit();
+        }
+      },
+  };
+}
+
+}  // namespace charter::actors

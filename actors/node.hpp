@@ -1,0 +1,35 @@
+// The supervisor's hand in one process: makes the role actors it is assigned, watches them, reports their progress, and ends
+// when they have finished or one of them died. A dead role ends its process: what it held is re-issued to the next one.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "actors/ports.hpp"
+#include "actors/role_spawner.hpp"
+
+namespace charter::actors {
+
+// Supervisor -> node: Assignment, Finish.
+using NodeActor = caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<Tick>, caf::reacts_to<From<Assignment>>,
+                                   caf::reacts_to<From<Finish>>>;
+
+struct NodeState {
+  static constexpr const char* name = "node";
+  NodeContext context;
+  std::string node;
+  std::string metrics_address;
+  Ports ports;
+  Peer supervisor;
+  std::map<std::string, AnyRole> roles;      // alive
+  std::map<std::string, RoleReport> reports;
+  bool assigned = false, finishing = false;
+};
+
+// context.config and lineage come with the assignment. The actor quits with exit reason none after a good end, and with an
+// error that carries the dead role's text otherwise.
+NodeActor::behavior_type node(NodeActor::stateful_pointer<NodeState> self, NodeContext context, std::string name,
+                              std::string metrics_address);
+
+}  // namespace charter::actors

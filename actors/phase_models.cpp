@@ -1,0 +1,74 @@
+#include "actors/phase_models.hpp"
+
+#include <stdexcept>
+
+#include "model/snapshot.hpp"
+
+namespace charter::actors {
+namespace {
+
+// Where a model of this name is read from; each of the paper's parts is base unless the configuration names another model.
+const std::string& configured(const config::RunConfig& config, const std::string& name) {
+  if (name == "helpful") return config.models.helpful;
+  if (name == "judge") return config.models.judge;
+  if (name == "pm_init") return config.models.pm_init;
+  return config.models.base;
+}
+
+}  // namespace
+
+std::string weights_name(const config::RunConfig& config, const std::string& name) {
+  const bool part = name == "helpful" || name == "judge" || name == "pm_init";
+  const auto& path = configured(config, name);
+  return part && (path.empty() || path == config.models.base) ? "base" : name;
+}
+
+namespace {
+
+std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path, const config::RunConfig& config) {
+  if (!std::filesystem::exists(path))
+    throw std::runtime_error(path.string() + ": no such model; the stage that makes it has not run");
+  const auto files = model::load_model(path);
+  auto loaded = std::make_shared<LoadedModel>();
+  loaded->transformer = model::make_transformer(files);
+  loaded->text = std::make_shared<const PolicyText>(std::make_shared<const model::Tokenizer>(files.tokenizer),
+                                                    model::chat_format_from_name(config.models.policy_format));
+  loaded->source = path.filename().string();
+  loaded->quantization = files.quantization;
+  return loaded;
+}
+
+template <class Map>
+auto find(const Map& map, const std::string& name, const char* what) {
+  const auto it = map.find(name);
+  if (it == map.end()) throw std::invalid_argument(std::string(what) + ": " + name + ", expected a model that was prepared");
+  return it->second;
+}
+
+}  // namespace
+
+void PhaseModels::prepare(const std::string& name, bool packed) {
+  const auto directory = weights_name(config_, name);
+  auto& loaded = loaded_[directory];
+  if (!loaded) loaded = read(weights_ / directory, config_);
+  if (packed && !packed_.contains(directory))
+    packed_[directory] = model::PackedModel::make(
+        loaded->transformer, config_.rollout.precision == "int8" ? model::Precision::kInt8 : model::Precision::kFloat32,
+        config_.rollout.batch);
+}
+
+std::shared_ptr<const LoadedModel> PhaseModels::load(const std::string& name) const {
+  return find(loaded_, weights_name(config_, name), "model");
+}
+
+std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string& name) const {
+  return find(packed_, weights_name(config_, name), "packed model");
+}
+
+feedback::PreferenceModel PhaseModels::preference_model() const {
+  return feedback::with_snapshot(load("pm_init")->transformer, model::read_snapshot(weights_ / "pm.safetensors"));
+}
+
+model::LoraOptions PhaseModels::lora() const { return {.rank = config_.lora.rank, .alpha = config_.lora.alpha}; }
+
+}  // namespace charter::actors

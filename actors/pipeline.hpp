@@ -1,0 +1,42 @@
+// Runs the stages of a run in order, each phase under its supervisor; resumes where the ledger says.
+//
+//   for each phase:  restore (checkpoint -> ledger)  ->  add its work  ->  supervisor  ->  done | restore again | stopped
+//
+// The ledger is used by this thread between phases and by the ledger actor during one.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "actors/role_spawner.hpp"
+#include "store/ledger.hpp"
+
+namespace charter::actors {
+
+struct PipelineOptions {
+  NodeContext context;                               // without lineage: it rises with every restore
+  std::string binary;                                // for worker processes
+  std::string metrics_address;                       // of this process
+  std::string only_stage;                            // "" for all
+  std::map<std::string, double> planned_seconds;     // by stage
+  const std::atomic<int>* stop = nullptr;            // > 0: finish what trains and end
+};
+
+// What a person or a script sees while it runs.
+struct PipelineView {
+  std::function<void(const std::string& stage, double planned_seconds)> stage_begins;
+  // About five times a second.
+  std::function<void(const Phase&, const PhaseStatus&, double elapsed_seconds)> progress;
+  std::function<void(const std::string& stage, const store::StageRow&)> stage_ends;
+  std::function<void(const std::string& event)> event;
+};
+
+enum class PipelineEnd { kDone, kStopped };
+
+// Throws std::runtime_error with one line when a phase cannot be done.
+PipelineEnd run_pipeline(caf::actor_system& system, std::shared_ptr<store::Ledger> ledger, const PipelineOptions& options,
+                         const PipelineView& view);
+
+}  // namespace charter::actors

@@ -1,0 +1,176 @@
+// The actor side of links: opens them with callbacks that become CAF messages, sends typed messages, and closes them when
+// the actor's state goes. Owned by one actor; the callbacks run on the transport's thread and only send to the mailbox.
+#pragma once
+#include <atomic>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "actors/wire.hpp"
+#include "actors/wiring.hpp"
+
+namespace charter::actors {
+
+// True when `type` was T's number and it has been handled (delivered, or reported as malformed).
+template <class T, class Handle>
+bool deliver(const Handle& handle, Peer from, uint64_t sequence, uint16_t type, const std::string& body) {
+  if (type != kWireType<T>) return false;
+  if (auto message = transport::decode_body<T>(body))
+    caf::anon_send(handle, From<T>{from, sequence, std::move(*message)});
+  else
+    caf::anon_send(handle, LinkEvent{.kind = LinkEvent::Kind::kMalformed, .from = from,
+                                     .number = static_cast<int64_t>(sequence)});
+  return true;
+}
+
+class Ports {
+ public:
+  Ports() = default;
+  Ports(Wiring wiring, std::string role, int32_t index)
+      : wiring_(std::move(wiring)), role_(std::move(role)), index_(index) {}
+  ~Ports() { close(); }
+  Ports(Ports&& other) noexcept { *this = std::move(other); }
+  Ports& operator=(Ports&& other) noexcept {
+    close();
+    wiring_ = std::move(other.wiring_);
+    role_ = std::move(other.role_);
+    index_ = other.index_;
+    links_ = std::exchange(other.links_, {});
+    return *this;
+  }
+
+  // Opens the arrow's end. Received: the messages this actor takes on it. credit: how many of them each peer may have
+  // outstanding at first.
+  template <class... Received, class Handle>
+  transport::LinkId bind(const Handle& handle, Arrow arrow, int32_t server, int64_t credit) {
+    return open<Received...>(handle, arrow, server, credit, true);
+  }
+  template <class... Received, class Handle>
+  transport::LinkId connect(const Handle& handle, Arrow arrow, int32_t server, int64_t credit) {
+    return open<Received...>(handle, arrow, server, credit, false);
+  }
+
+  // The message's sequence, or nothing without credit.
+  template <class T>
+  [[nodiscard]] std::optional<uint64_t> send(Peer to, const T& message) {
+    return wiring_.transport->send(to.link, to.peer, kWireType<T>, transport::encode_body(message));
+  }
+  [[nodiscard]] std::optional<uint64_t> send(Peer to, uint16_t type, const std::string& body) {
+    return wiring_.transport->send(to.link, to.peer, type, body);
+  }
+  // Idempotent, without credit; peer 0: every peer of the link, also those that come up later.
+  template <class T>
+  void announce(Peer to, const T& message) {
+    wiring_.transport->announce(to.link, to.peer, kWireType<T>, transport::encode_body(message));
+  }
+  void acknowledge(Peer peer, uint64_t sequence) {
+    if (sequence != 0) wiring_.transport->acknowledge(peer.link, peer.peer, sequence);
+  }
+  void grant(Peer peer, int64_t n) { wiring_.transport->grant(peer.link, peer.peer, n); }
+  [[nodiscard]] std::optional<Arrow> arrow(transport::LinkId link) const {
+    auto it = links_.find(link);
+    return it == links_.end() ? std::nullopt : std::optional(it->second);
+  }
+  [[nodiscard]] const Wiring& wiring() const { return wiring_; }
+  [[nodiscard]] const std::map<transport::LinkId, Arrow>& links() const { return links_; }
+  void close() {
+    for (const auto& [link, arrow] : links_) wiring_.transport->close(link);
+    links_.clear();
+  }
+
+ private:
+  template <class... Received, class Handle>
+  transport::LinkId open(const Handle& handle, Arrow arrow, int32_t server, int64_t credit, bool bind) {
+    using Kind = LinkEvent::Kind;
+    // The link's id is known only when bind or connect returns. Both wait for the transport's thread to finish opening, not
+    // for the events that follow, so a callback that runs earlier waits here for a moment.
+    auto id = std::make_shared<std::atomic<transport::LinkId>>(0);
+    const auto from = [id](transport::PeerId peer) {
+      transport::LinkId link;
+      while ((link = id->load(std::memory_order_acquire)) == 0) std::this_thread::yield();
+      return Peer{link, peer};
+    };
+    transport::LinkEvents events;
+    events.peer_up = [=](transport::PeerId peer, const transport::Hello& hello) {
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kUp, .from = from(peer), .hello = hello});
+    };
+    events.peer_down = [=](transport::PeerId peer, std::string reason) {
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kDown, .from = from(peer), .text = std::move(reason)});
+    };
+    events.acked = [=](transport::PeerId peer, uint64_t sequence) {
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kAcked, .from = from(peer), .number = static_cast<int64_t>(sequence)});
+    };
+    events.credit = [=](transport::PeerId peer, int64_t available) {
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kCredit, .from = from(peer), .number = available});
+    };
+    events.lost = [=](transport::PeerId peer, std::vector<uint64_t> sequences) {
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kLost, .from = from(peer), .sequences = std::move(sequences)});
+    };
+    events.refused = [=](std::string reason) {
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
+    };
+    events.delivered = [=](transport::PeerId peer, uint64_t sequence, uint16_t type, std::string body,
+                           std::vector<transport::Blob>) {
+      const Peer source = from(peer);
+      if (!(deliver<Received>(handle, source, sequence, type, body) || ...))
+        caf::anon_send(handle, LinkEvent{.kind = Kind::kMalformed, .from = source, .number = static_cast<int64_t>(sequence)});
+    };
+    events.announced = [=](transport::PeerId peer, uint16_t type, std::string body) {
+      (deliver<Received>(handle, from(peer), 0, type, body) || ...);
+    };
+    const auto options = wiring_.options(role_, index_, credit);
+    const auto address = wiring_.addresses.address(arrow, server);
+    const auto link = bind ? wiring_.transport->bind(options, address, std::move(events))
+                           : wiring_.transport->connect(options, address, std::move(events));
+    id->store(link, std::memory_order_release);
+    links_[link] = arrow;
+    return link;
+  }
+
+  Wiring wiring_;
+  std::string role_;
+  int32_t index_ = 0;
+  std::map<transport::LinkId, Arrow> links_;
+};
+
+// Messages on their way over one arrow: kept until they are acknowledged, sent as credit allows to the peer that has most of
+// it. A tag (a work id, say) says what an acknowledgement was for.
+class Outbox {
+ public:
+  explicit Outbox(Ports* ports = nullptr) : ports_(ports) {}
+
+  template <class T>
+  void push(const T& message, int64_t tag) {
+    queue_.push_back({kWireType<T>, transport::encode_body(message), tag});
+    flush();
+  }
+  void add_link(transport::LinkId link) { links_.push_back(link); }
+
+  // Feeds an event of any link; those of other links are ignored. Returns the tags it acknowledged.
+  std::vector<int64_t> handle(const LinkEvent& event);
+
+  [[nodiscard]] size_t unacknowledged() const { return queue_.size() + sent_.size(); }
+
+ private:
+  struct Entry {
+    uint16_t type = 0;
+    std::string body;
+    int64_t tag = 0;
+  };
+  using Sent = std::map<std::pair<Peer, uint64_t>, Entry>;
+  void flush();
+  Sent::iterator find_sent(Peer from, uint64_t sequence);
+
+  Ports* ports_;
+  std::vector<transport::LinkId> links_;
+  std::map<Peer, int64_t> credit_;
+  std::deque<Entry> queue_;
+  Sent sent_;
+};
+
+}  // namespace charter::actors

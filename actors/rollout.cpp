@@ -1,0 +1,147 @@
+#include "actors/rollout.hpp"
+
+#include <ATen/Parallel.h>
+
+#include "actors/fault_handler.hpp"
+#include "actors/rollout_jobs.hpp"
+#include "metrics/busy_clock.hpp"
+#include "model/snapshot.hpp"
+
+namespace charter::actors {
+namespace {
+
+using Self = RolloutActor::stateful_pointer<RolloutState>;
+using Clock = std::chrono::steady_clock;
+
+void use_model(RolloutState& state, const std::string& name) {
+  state.loaded = state.models->load(name);
+  state.model_name = name;
+  auto packed = state.models->packed(name);
+  if (state.engine) state.engine.reset();
+  state.engine.emplace(packed, state.loaded->text->shared_tokenizer(), model::WeightVersion{}, state.options.engine);
+  state.last_stats = {};
+}
+
+// Reads the announced version and gives it to the engine; a file that a newer version has replaced is skipped.
+void apply_weights(RolloutState& state, const WeightsReady& ready, const metrics::RolloutMetrics& metrics) {
+  if (ready.model != "policy" || !state.options.follows_policy) return;
+  const model::WeightVersion version{ready.lineage, ready.version};
+  if (state.ready && state.engine->version().lineage == version.lineage && state.engine->version().number >= version.number)
+    return;
+  if (!std::filesystem::exists(ready.path)) return;
+  const auto snapshot = model::read_snapshot(ready.path);
+  const auto policy = model::with_snapshot(state.loaded->transformer, snapshot);
+  auto packed = state.models->lora_enabled()
+                    ? state.models->packed(state.model_name)->with_adapters(policy)
+                    : model::PackedModel::make(policy, state.options.precision, state.options.engine.max_batch);
+  state.engine->set_weights(std::move(packed), version);
+  metrics.policy_version.Set(static_cast<double>(version.number));
+  if (!state.ready) {
+    state.ready = true;
+    state.work.start();
+  }
+}
+
+void count_engine(RolloutState& state, const metrics::RolloutMetrics& metrics, const metrics::StageMetrics& stage) {
+  const auto& now = state.engine->stats();
+  auto& last = state.last_stats;
+  const auto prefill = static_cast<double>(now.prefill_tokens - last.prefill_tokens);
+  const auto decode = static_cast<double>(now.decode_tokens - last.decode_tokens);
+  metrics.engine.prefill_tokens.Increment(prefill);
+  metrics.engine.decode_tokens.Increment(decode);
+  metrics.engine.running_sequences.Set(static_cast<double>(state.requests.size()));
+  stage.prompt_tokens.Increment(prefill);
+  stage.generated_tokens.Increment(decode);
+  state.tokens += now.decode_tokens - last.decode_tokens;
+  last = now;
+}
+
+void tick(Self self, const metrics::RolloutMetrics& metrics, const metrics::StageMetrics& stage) {
+  auto& state = self->state;
+  if (state.engine->idle() && !state.deferred.empty()) {
+    use_model(state, state.deferred.front().work.snapshot);
+    begin_deferred(state);
+  }
+  if (state.engine->idle()) {
+    state.ticking = false;
+    return;
+  }
+  at::set_num_threads(state.options.threads);
+  for (auto& completion : state.engine->step()) complete_request(state, std::move(completion), metrics);
+  count_engine(state, metrics, stage);
+  ++state.progress;
+  self->send(self, Tick{});
+}
+
+void wake(Self self) {
+  if (self->state.ticking) return;
+  self->state.ticking = true;
+  self->send(self, Tick{});
+}
+
+}  // namespace
+
+RolloutActor::behavior_type rollout(Self self, Wiring wiring, std::shared_ptr<const PhaseModels> models, RolloutOptions options,
+                                    metrics::RolloutMetrics metrics, metrics::StageMetrics stage) {
+  install_fault_handler(self);
+  auto& state = self->state;
+  state.options = std::move(options);
+  state.models = std::move(models);
+  at::set_num_threads(state.options.threads);
+  use_model(state, state.options.model);
+  const auto handle = caf::actor_cast<RolloutActor>(self);
+  state.ports = Ports(std::move(wiring), "rollout", state.options.index);
+  state.trajectories = Outbox(&state.ports);
+  state.pairs = Outbox(&state.ports);
+  for (int32_t i = 0; i < state.options.rewards; ++i)
+    state.trajectories.add_link(state.ports.connect<>(handle, Arrow::kTrajectory, i, 0));
+  for (int32_t i = 0; i < state.options.feedbacks; ++i)
+    state.pairs.add_link(state.ports.connect<>(handle, Arrow::kPair, i, 0));
+  state.work = WorkClient(&state.ports, state.options.kinds, state.options.engine.max_batch + 2);
+  state.work.connect(handle);
+  if (state.options.follows_policy)
+    state.weights_link = state.ports.connect<WeightsReady>(handle, Arrow::kWeights, 0, 0);
+  else
+    state.work.start();
+  auto clock = std::make_shared<metrics::BusyClock>(stage, Clock::now());
+  return {
+      [self](const LinkEvent& event) {
+        auto& s = self->state;
+        (void)s.work.handle(event);
+        for (int64_t id : s.trajectories.handle(event)) s.work.release(id);
+        for (int64_t id : s.pairs.handle(event)) s.work.release(id);
+        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp)
+          s.ports.announce(event.from, WeightsRequest{"policy", s.ready ? s.engine->version().number : -1});
+      },
+      [self, metrics, stage, clock](Tick) {
+        clock->enter(metrics::StageState::kBusy, Clock::now());
+        tick(self, metrics, stage);
+        clock->enter(self->state.ticking ? metrics::StageState::kBusy : metrics::StageState::kWaitIn, Clock::now());
+      },
+      [self](const FinishRole&) {
+        // What is under way is not waited for: its leases go back to the source.
+        self->quit();
+      },
+      [self, clock](Probe) {
+        auto& s = self->state;
+        clock->flush(Clock::now());
+        std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
+                           : s.jobs.empty()                     ? "waiting for work"
+                                            : std::to_string(s.jobs.size()) + " jobs, " + std::to_string(s.requests.size()) + " sequences";
+        if (s.trajectories.unacknowledged() > 0) what += ", " + std::to_string(s.trajectories.unacknowledged()) + " to reward";
+        if (s.pairs.unacknowledged() > 0) what += ", " + std::to_string(s.pairs.unacknowledged()) + " to feedback";
+        return RoleReport{.name = "rollout/" + std::to_string(s.options.index), .progress = s.progress, .tokens = s.tokens, .state = what};
+      },
+      [self](const From<WorkItem>& item) {
+        auto& s = self->state;
+        if (!s.work.accept(item)) return;
+        begin_job(s, item.message);
+        wake(self);
+      },
+      [](const From<WorkDrained>&) {},
+      [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
+      [self, metrics](const From<WeightsReady>& m) { apply_weights(self->state, m.message, metrics); },
+  };
+}
+
+}  // namespace charter::actors

@@ -1,0 +1,65 @@
+// One phase from beginning to end: makes the control actors and the processes of the phase, restarts what dies within a
+// budget, ends all of it when the work is done. Runs detached, on the thread that owns the child processes.
+#pragma once
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/ledger_actor.hpp"
+#include "actors/node.hpp"
+#include "actors/prompt_source.hpp"
+#include "actors/replay_actor.hpp"
+#include "metrics/exposer.hpp"
+
+namespace charter::actors {
+
+struct SupervisorOptions {
+  NodeContext context;                // wiring, paths, configuration
+  Phase phase;
+  std::shared_ptr<store::Ledger> ledger;
+  PromptSourceOptions source;
+  ReplayActorOptions replay;
+  std::string binary;                 // exec'd for workers; "" in single placement
+  std::string metrics_address;        // of this process
+  std::chrono::duration<double> drain_deadline{120};
+};
+
+using SupervisorActor =
+    caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<Tick>, caf::reacts_to<StopPhase>,
+                     caf::replies_to<StatusRequest>::with<PhaseStatus>, caf::reacts_to<From<Heartbeat>>,
+                     caf::reacts_to<From<Finished>>, caf::reacts_to<From<Fault>>>;
+
+struct SupervisorState {
+  static constexpr const char* name = "supervisor";
+  using Time = std::chrono::steady_clock::time_point;
+  struct Node {
+    NodePlan plan;
+    pid_t pid = 0;                    // 0: in this process
+    NodeActor local;
+    bool alive = false, finished = false;
+    Time seen{}, progressed{};
+    int64_t progress = -1, pss = 0;
+    std::string metrics_address, fault;
+    std::vector<Time> restarts;
+  };
+  SupervisorOptions options;
+  Ports ports;
+  transport::LinkId control = 0;
+  std::map<std::string, Node> nodes;
+  std::map<std::string, AnyRole> control_roles;   // ledger, prompt_source, replay_buffer, weight_store
+  PromptSourceActor source;
+  std::map<std::string, Peer> peers;              // node name -> its session
+  PhaseStatus status;
+  PhaseStatus::State ending = PhaseStatus::State::kRunning;   // what the end will be called
+  bool finishing = false, closing = false;
+  Time finish_deadline{};
+  std::vector<metrics::ScrapeTarget> targets;
+};
+
+SupervisorActor::behavior_type supervisor(SupervisorActor::stateful_pointer<SupervisorState> self, SupervisorOptions options);
+
+}  // namespace charter::actors
