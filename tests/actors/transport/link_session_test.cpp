@@ -17,9 +17,15 @@ using std::chrono::milliseconds;
 
 // One side: its session, and what came out of it.
 struct Side {
-  explicit Side(LinkOptions given, uint64_t producer) : options(std::move(given)) {
+  explicit Side(LinkOptions given, uint64_t producer) { restart(std::move(given), producer); }
+  Side(const Side&) = delete;  // the session refers to the options and stats beside it
+  Side& operator=(const Side&) = delete;
+  void restart(LinkOptions given, uint64_t producer) {
+    options = std::move(given);
     options.producer_id = producer;
+    stats = {};
     session = std::make_unique<LinkSession>(options, 1, stats, Time{});
+    events.clear();
   }
   void collect(Time now) {
     session->flush(now);
@@ -198,7 +204,7 @@ TEST_F(SessionTest, ARestartedPeerGetsWhatIsUnacknowledgedWithinItsOwnWindow) {
   exchange();
   LinkOptions options = test_options("reward");
   options.initial_credit = 1;
-  b = Side(options, 0xbb);
+  b.restart(options, 0xbb);
   pass(milliseconds(60));
   EXPECT_EQ(a.last(Kind::kDown).text, "the peer restarted");
   EXPECT_EQ(a.session->peer(), 0xbbu);
