@@ -16,5 +16,9 @@ void add_export(CLI::App& app);    // Hugging Face directory out
 void add_tokenize(CLI::App& app);  // text to token ids, JSONL
 void add_generate(CLI::App& app);  // prompts to answers, JSONL
 void add_score(CLI::App& app);     // log-probabilities of given continuations, JSONL
+void add_run(CLI::App& app);       // the stages of a run
+void add_worker(CLI::App& app);    // one process of a run, started by it
+void add_status(CLI::App& app);    // where a run stands
+void add_report(CLI::App& app);    // what came of a run, HTML
 
 }  // namespace charter::cli

@@ -45,10 +45,14 @@ std::string model_or_default(const std::string& given) {
   return model;
 }
 
+std::filesystem::path data_directory() {
+  const std::string own = variable("CHARTER_DATA_DIR");
+  return own.empty() ? CHARTER_DATA_DIR : own;
+}
+
 std::filesystem::path data_file(const std::string& configured, const char* authored_name) {
   if (!configured.empty()) return configured;
-  const std::string own = variable("CHARTER_DATA_DIR");
-  return std::filesystem::path(own.empty() ? CHARTER_DATA_DIR : own) / authored_name;
+  return data_directory() / authored_name;
 }
 
 config::RunConfig load_run_config(const std::string& file,

@@ -14,6 +14,9 @@ namespace charter::cli {
 // `given`, or default_model(). Throws std::runtime_error when there is neither.
 [[nodiscard]] std::string model_or_default(const std::string& given);
 
+// Where the authored files are: CHARTER_DATA_DIR, else the source tree's config/.
+[[nodiscard]] std::filesystem::path data_directory();
+
 // `configured`, or the project's authored file of that name, "prompts/red_team.jsonl" for one:
 // under CHARTER_DATA_DIR, else under the source tree's config/.
 [[nodiscard]] std::filesystem::path data_file(const std::string& configured,

@@ -25,9 +25,10 @@ int main(int argc, char** argv) {
   CLI::App app{"Trains a language model by Constitutional AI.", "charter"};
   app.require_subcommand(1);
   app.fallthrough(false);
-  for (const auto add : {charter::cli::add_config, charter::cli::add_plan, charter::cli::add_import,
+  for (const auto add : {charter::cli::add_run, charter::cli::add_worker, charter::cli::add_config, charter::cli::add_plan, charter::cli::add_import,
                          charter::cli::add_export, charter::cli::add_tokenize,
-                         charter::cli::add_generate, charter::cli::add_score}) {
+                         charter::cli::add_generate, charter::cli::add_score, charter::cli::add_status,
+                         charter::cli::add_report}) {
     add(app);
   }
   try {

@@ -47,13 +47,6 @@ Answers read_answers(const store::Ledger& ledger) {
 
 double choice(double p_first) { return p_first > 0.5 ? 1 : p_first < 0.5 ? 0 : 0.5; }
 
-std::string judge_name(const actors::PreferenceRecord& r) {
-  std::string name = r.method;
-  std::replace(name.begin(), name.end(), '_', ' ');
-  const auto model = model_name(r.judge_id);
-  return name + (model.empty() ? "" : " by " + model);
-}
-
 Comparisons read_comparisons(const store::Ledger& ledger, const Answers& answers) {
   Comparisons out;
   const std::set<std::string> answered(answers.snapshots.begin(), answers.snapshots.end());
@@ -63,7 +56,7 @@ Comparisons read_comparisons(const store::Ledger& ledger, const Answers& answers
       ledger, "eval_judge", "judge", [&](actors::PreferenceRecord r, const auto&) {
         if (r.left.empty() || r.right.empty() || r.left == r.right) return;
         present.insert({r.left, r.right});
-        out.judges.insert(judge_name(r));
+        out.judges.insert(judge_name(r.method, r.judge_id));
         out.principles.insert(r.principle_id);
         r.prompt.clear(), r.first.clear(), r.second.clear();  // only the verdict is kept
         rows.push_back(std::move(r));

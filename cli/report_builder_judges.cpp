@@ -17,11 +17,6 @@ report::Estimate estimate(const feedback::Interval& interval) {
   return {.value = interval.value, .low = interval.low, .high = interval.high};
 }
 
-std::string words(std::string identifier) {
-  for (char& c : identifier) c = c == '_' ? ' ' : c;
-  return identifier;
-}
-
 // What one judge said, and what it should have said where that is known.
 struct Verdicts {
   int64_t n = 0, flips = 0, flips_measured = 0;
@@ -88,9 +83,7 @@ std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger,
                                             });
     for (const auto& [judge, verdicts] : by_judge) {
       contrast |= judge.first == feedback::kLikelihoodContrast && verdicts.flips_measured > 0;
-      auto name = words(judge.first);
-      if (const auto model = model_name(judge.second); !model.empty()) name += ", " + model;
-      rows.push_back(verdicts.row(name, use));
+      rows.push_back(verdicts.row(judge_name(judge.first, judge.second), use));
     }
   }
   if (contrast) {

@@ -71,4 +71,12 @@ std::string model_name(const std::string& path) {
   return place.filename().string();
 }
 
+std::string judge_name(std::string method, const std::string& judge_id) {
+  std::replace(method.begin(), method.end(), '_', ' ');
+  const std::string prefix = "judge:";
+  const auto model =
+      model_name(judge_id.starts_with(prefix) ? judge_id.substr(prefix.size()) : judge_id);
+  return model.empty() ? method : method + ", " + model;
+}
+
 }  // namespace charter::cli

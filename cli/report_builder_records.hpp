@@ -76,4 +76,7 @@ struct VersionStats {
 // File or directory name of a model without its place: "SmolLM2.gguf". "" stays "".
 [[nodiscard]] std::string model_name(const std::string& path);
 
+// "likelihood contrast, SmolLM2.gguf" of a method and a judge's id "judge:SmolLM2.gguf".
+[[nodiscard]] std::string judge_name(std::string method, const std::string& judge_id);
+
 }  // namespace charter::cli

@@ -4,7 +4,7 @@
 add_library(charter_options INTERFACE)
 add_library(charter::options ALIAS charter_options)
 target_include_directories(charter_options INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(charter_options INTERFACE -march=x86-64-v3 -Wall -Wextra -Wno-unused-parameter
+target_compile_options(charter_options INTERFACE -march=x86-64-v3 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
                                                  -fno-omit-frame-pointer)
 if(CHARTER_SANITIZE)
   target_compile_options(charter_options INTERFACE -fsanitize=${CHARTER_SANITIZE})

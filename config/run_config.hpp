@@ -75,7 +75,7 @@ struct SlTrainSection {
 struct LabelSection {
   int32_t comparisons = 48;
   std::string method = "likelihood_contrast"; // likelihood_contrast, multiple_choice
-  double contrast_scale = 4.0;                // log-odds a nat of contrast
+  double contrast_scale = 5.0;                // log-odds a nat of contrast
   double clamp = 0.0;                         // labels are kept within [clamp, 1 - clamp]
   int32_t held_out_principles = 4;            // kept for the evaluation's judge
   int32_t check_pairs = 48;                   // labelled pairs both methods are measured on

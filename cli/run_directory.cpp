@@ -1,0 +1,121 @@
+#include "cli/run_directory.hpp"
+
+#include <ATen/ATen.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+
+#include "model/model_files.hpp"
+
+namespace charter::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Complete or not at all.
+void write_text(const fs::path& path, const std::string& text) {
+  const fs::path temporary = path.string() + ".tmp";
+  {
+    std::ofstream out(temporary);
+    out << text;
+    if (!out.flush()) throw std::runtime_error(path.string() + ": cannot write; expected a writable run directory with free space");
+  }
+  fs::rename(temporary, path);
+}
+
+std::string random_id() {
+  std::random_device device;
+  std::ostringstream text;
+  text << std::hex << std::setw(8) << std::setfill('0') << device() << std::setw(8) << device();
+  return text.str();
+}
+
+std::string cpu_flags() {
+  std::ifstream in("/proc/cpuinfo");
+  std::string line, found;
+  while (std::getline(in, line))
+    if (line.starts_with("flags")) {
+      for (const char* flag : {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"})
+        if (line.find(flag) != std::string::npos) found += (found.empty() ? "" : " ") + std::string(flag);
+      break;
+    }
+  return found;
+}
+
+void make_directories(const fs::path& run) {
+  std::error_code error;
+  for (const char* name : {"", "weights", "checkpoints", "logs"}) {
+    fs::create_directories(run / name, error);
+    if (error) throw std::runtime_error((run / name).string() + ": " + error.message() + "; expected a directory that can be made and written (run.root, run.name)");
+  }
+  if (::access(run.c_str(), W_OK) != 0)
+    throw std::runtime_error(run.string() + ": " + std::strerror(errno) + "; expected a writable run directory (run.root)");
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+// The run's id, made with the directory.
+std::string manifest_id(const fs::path& path, const config::RunConfig& config) {
+  if (fs::exists(path)) {
+    const auto manifest = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+    if (!manifest.is_object() || !manifest.contains("run_id"))
+      throw std::runtime_error(path.string() + ": expected a JSON object with run_id; the file is damaged");
+    return manifest["run_id"].get<std::string>();
+  }
+  const auto id = random_id();
+  write_text(path, nlohmann::json{{"run_id", id}, {"seed", config.run.seed}, {"charter", CHARTER_VERSION}, {"commit", CHARTER_COMMIT},
+                                  {"libtorch", TORCH_VERSION}, {"cpu", cpu_flags()}}
+                       .dump(2) + "\n");
+  return id;
+}
+
+}  // namespace
+
+RunDirectory open_run_directory(const config::RunConfig& config) {
+  RunDirectory run{.paths = {fs::absolute(fs::path(config.run.root) / config.run.name)}, .run_id = {}, .resumed = false, .accepted = {}};
+  make_directories(run.paths.run);
+  const auto config_path = run.paths.run / "config.toml";
+  if (fs::exists(config_path)) {
+    run.resumed = true;
+    const auto original = config::parse_config(read_text(config_path), config_path.string(), {}, "");
+    const auto difference = config::compare_for_resume(original, config);
+    if (!difference.refused.empty())
+      throw std::runtime_error(run.paths.run.string() + " holds a run with other settings that cannot change: " + join(difference.refused) +
+                               "; expected them as they were, or another run.name");
+    run.accepted = difference.accepted;
+  }
+  write_text(config_path, config::to_toml(config));
+  run.run_id = manifest_id(run.paths.run / "manifest.json", config);
+  return run;
+}
+
+void import_models(const RunDirectory& run, const config::RunConfig& config, const std::function<void(const std::string&)>& say) {
+  const std::pair<const char*, const std::string*> models[] = {{"base", &config.models.base}, {"helpful", &config.models.helpful},
+                                                               {"judge", &config.models.judge}, {"pm_init", &config.models.pm_init}};
+  for (const auto& [name, source] : models) {
+    const auto target = run.paths.weights() / actors::weights_name(config, name);
+    if (fs::exists(target)) continue;
+    say("importing " + *source + " as " + target.filename().string());
+    model::save_hf_directory(model::load_model(*source), target);
+  }
+}
+
+}  // namespace charter::cli

@@ -1,0 +1,83 @@
+// charter worker: one process of a run, started by its supervisor.
+#include <CLI/CLI.hpp>
+#include <caf/all.hpp>
+#include <sys/prctl.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+#include <zmq.hpp>
+
+#include "actors/node.hpp"
+#include "actors/transport/zmq_link.hpp"
+#include "actors/wire.hpp"
+#include "cli/commands.hpp"
+#include "metrics/exposer.hpp"
+
+namespace charter::cli {
+namespace {
+
+struct WorkerArguments {
+  std::string run, node, phase, run_id, ipc, shared_memory, data;
+  int64_t lineage = 0;
+};
+
+actors::NodeContext context_of(const WorkerArguments& a, std::shared_ptr<transport::Transport> transport) {
+  actors::NodeContext context;
+  context.paths = {a.run};
+  const auto file = context.paths.run / "config.toml";
+  context.config = config::load_config(file, {}, "");
+  context.data = a.data;
+  context.shared_memory = a.shared_memory;
+  context.wiring.transport = std::move(transport);
+  context.wiring.addresses = {.transport = context.config.machine.transport, .run_id = a.run_id, .ipc_directory = a.ipc,
+                              .tcp_base_port = context.config.machine.tcp_base_port};
+  context.wiring.hello.run_id = std::stoull(a.run_id, nullptr, 16);
+  context.wiring.hello.lineage = a.lineage;
+  context.wiring.hello.schema_hash = actors::WireTypes::schema_hash();
+  context.registry = std::make_shared<prometheus::Registry>();
+  return context;
+}
+
+void work(const WorkerArguments& arguments) {
+  // The supervisor asks for an orderly end over the control link; a terminal's Ctrl-C is not for this process.
+  ::signal(SIGINT, SIG_IGN);
+  zmq::context_t zmq_context;
+  auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
+  auto context = context_of(arguments, transport);
+  const metrics::Exposer exposer(context.config.metrics.address, context.registry,
+                                 {{"run", context.config.run.name}, {"process", arguments.node}});
+  caf::actor_system_config caf_config;
+  caf_config.add_message_types<caf::id_block::charter>();
+  caf::actor_system system{caf_config};
+  caf::scoped_actor self{system};
+  auto node = system.spawn(actors::node, std::move(context), arguments.node, exposer.address());
+  self->monitor(node);
+  std::string fault;
+  self->receive([&](const caf::down_msg& down) {
+    if (down.reason) fault = system.render(down.reason);
+  });
+  if (fault.empty()) return;
+  std::cerr << arguments.node << ": " << fault << std::endl;
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));   // the supervisor hears of it before the socket closes
+  std::_Exit(1);   // other actors of this process may be in the middle of a computation; their work is re-issued
+}
+
+}  // namespace
+
+void add_worker(CLI::App& app) {
+  auto arguments = std::make_shared<WorkerArguments>();
+  auto* command = app.add_subcommand("worker", "One process of a run; started by `charter run`");
+  command->add_option("--run", arguments->run, "run directory")->required();
+  command->add_option("--node", arguments->node, "name of this process")->required();
+  command->add_option("--phase", arguments->phase, "phase it works in, for the process list")->required();
+  command->add_option("--lineage", arguments->lineage, "of the run")->required();
+  command->add_option("--run-id", arguments->run_id, "of the run")->required();
+  command->add_option("--ipc", arguments->ipc, "directory of the sockets")->required();
+  command->add_option("--shared-memory", arguments->shared_memory, "directory of published snapshots")->required();
+  command->add_option("--data", arguments->data, "directory of the authored data")->required();
+  command->callback([arguments] { work(*arguments); });
+}
+
+}  // namespace charter::cli
