@@ -126,7 +126,7 @@ TEST_F(ReportBuilder, JudgesAreMeasuredOnTheCheckPairs) {
             .entropy = 0.5,
             .flip = flip,
             .method = "multiple_choice",
-            .judge_id = "judge:/models/m.gguf",
+            .judge_id = "judge:m.gguf",
             .purpose = "check",
             .target = target});
   };
