@@ -1,5 +1,8 @@
 // charter: one binary, one subcommand a task. Exit codes: 0 done, 1 failed, 2 wrong usage.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -19,9 +22,18 @@ std::string command_of(const CLI::App& app) {
   return app.get_name();
 }
 
+// OpenMP reads its settings when the program is loaded. Threads that spin while they wait would take the cores of the run's
+// other processes, so without the user's own setting the program starts itself again with the passive one.
+void wait_passively(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::execv("/proc/self/exe", argv);   // returns only where /proc is missing: slower then, not wrong
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_passively(argv);
   CLI::App app{"Trains a language model by Constitutional AI.", "charter"};
   app.require_subcommand(1);
   app.fallthrough(false);

@@ -208,6 +208,8 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
 
 void run(const RunArguments& arguments) {
   const auto config = load_run_config(arguments.file, arguments.overrides);
+  if (config.machine.device != "cpu")
+    throw std::runtime_error("machine.device: \"" + config.machine.device + "\" is refused: this version computes on the CPU only; expected \"cpu\"");
   const auto directory = open_run_directory(config);
   auto ledger = std::make_shared<store::Ledger>(store::Ledger::open(directory.paths.ledger(), directory.run_id));
   for (const auto& key : directory.accepted) ledger->add_event("info", "resumed with " + key);

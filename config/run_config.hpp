@@ -20,7 +20,6 @@ struct ModelsSection {                // GGUF file or Hugging Face directory; ""
   std::string judge;
   std::string pm_init;
   std::string policy_format = "chatml";      // chatml, llama3, mistral, plain
-  std::string procedure_format = "plain";    // of critique and judge templates
   int64_t max_context = 2048;                // tokens
 };
 

@@ -30,8 +30,6 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("models", "pm_init", c.models.pm_init, KeyInfo{.help = "start of the preference model; empty: base"});
   visit("models", "policy_format", c.models.policy_format,
         KeyInfo{.help = "chat format of training, RL, PM and serving", .choices = {"chatml", "llama3", "mistral", "plain"}});
-  visit("models", "procedure_format", c.models.procedure_format,
-        KeyInfo{.help = "format of critique and judge templates", .choices = {"plain", "chatml", "llama3", "mistral"}});
   visit("models", "max_context", c.models.max_context,
         KeyInfo{.help = "longest prompt and response together", .unit = "tokens", .min = 64, .max = 1e6});
 
