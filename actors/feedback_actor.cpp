@@ -104,7 +104,6 @@ void finish(FeedbackState& state, int64_t id, const metrics::FeedbackMetrics& me
     metrics.position_flip_ratio.Set(static_cast<double>(state.flips) / static_cast<double>(state.flips_measured));
   }
   const bool online = state.options.online && j.is_pair;
-  if (j.is_pair) state.unacknowledged[id] = {j.from, j.sequence};
   state.owners_missing[id] = online ? 2 : 1;
   state.work.record(Record{.work_id = id, .kind = j.is_pair ? "pair" : "judge", .body = nlohmann::json(r).dump()}, id);
   if (online)
@@ -210,10 +209,14 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring, std::share
       [self, metrics](const From<Pair>& m) {
         auto& s = self->state;
         const auto& p = m.message;
+        if (auto held = s.unacknowledged.find(p.work_id); held != s.unacknowledged.end()) {
+          // The lease was issued again: the label under way stands for both, the later sender waits for it.
+          s.ports.acknowledge(held->second.first, held->second.second);
+          held->second = {m.from, m.sequence};
+          return;
+        }
         Judgement j;
         j.is_pair = true;
-        j.from = m.from;
-        j.sequence = m.sequence;
         j.record = {.prompt_id = p.prompt_id, .prompt = p.prompt, .first = p.first, .second = p.second, .purpose = "label"};
         s.unacknowledged[p.work_id] = {m.from, m.sequence};
         begin(s, p.work_id, std::move(j), s.options.method, metrics);

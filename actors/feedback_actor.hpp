@@ -37,8 +37,6 @@ struct FeedbackOptions {
 struct Judgement {
   PreferenceRecord record;
   bool is_pair = false;             // came over the pair arrow, acknowledged there
-  Peer from;
-  uint64_t sequence = 0;
   const feedback::Judge* judge = nullptr;
   const feedback::FeedbackPrinciple* principle = nullptr;
   std::vector<double> sums;

@@ -19,8 +19,8 @@ std::vector<int64_t> Outbox::handle(const LinkEvent& event) {
       break;
     case Kind::kLost:
       // The receiver is gone for good: the message goes to another, or to its successor.
-      for (auto sequence : event.sequences)
-        if (auto it = sent_.find({event.from, sequence}); it != sent_.end()) {
+      for (auto sequence = event.sequences.rbegin(); sequence != event.sequences.rend(); ++sequence)
+        if (auto it = sent_.find({event.from, *sequence}); it != sent_.end()) {
           queue_.push_front(std::move(it->second));
           sent_.erase(it);
         }

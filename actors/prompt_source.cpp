@@ -12,15 +12,17 @@ using Self = PromptSourceActor::stateful_pointer<PromptSourceState>;
 using Clock = std::chrono::steady_clock;
 constexpr const char* kGatedKind = "rollout";
 
-// Leases that failed give their slots at the gate back.
+// The item leaves the gate untrained, whether it is being generated or buffered; a late acknowledgement of its lease is void.
+void withdraw(PromptSourceState& state, int64_t id) {
+  if (state.in_gate.erase(id) != 0) state.gate.rollback();
+  if (state.buffered.erase(id) != 0) state.gate.drop(1);
+  std::erase_if(state.leased, [id](const auto& entry) { return entry.second.first == id; });
+}
+
 void on_failed(PromptSourceState& state, const FailedLeases& failed, const metrics::PromptSourceMetrics& metrics) {
-  const auto forget = [&](int64_t id) {
-    if (state.in_gate.erase(id) != 0) state.gate.rollback();
-    std::erase_if(state.leased, [id](const auto& entry) { return entry.second.first == id; });
-  };
-  for (int64_t id : failed.requeued) forget(id);
+  for (int64_t id : failed.requeued) withdraw(state, id);
   for (int64_t id : failed.quarantined) {
-    forget(id);
+    withdraw(state, id);
     metrics.prompts_quarantined.Increment();
     state.quarantines.push(Quarantine{id, std::to_string(state.options.leases.max_attempts) + " leases without a result"}, id);
   }
@@ -118,10 +120,10 @@ void on_committed(PromptSourceState& state, const Committed& commit) {
   int64_t trained = 0, released = 0;
   for (int64_t id : commit.work_ids) {
     if (commit.what == "returned") {
-      if (state.buffered.erase(id) != 0) state.gate.drop(1);
+      withdraw(state, id);   // this commit may overtake the worker's acknowledgement
       state.book.give_back(id);
     } else if (commit.what == "quarantined") {
-      if (state.in_gate.erase(id) != 0) state.gate.rollback();
+      withdraw(state, id);
       state.book.quarantine(id);
     } else if (settles(state, commit.what, id)) {
       // A trajectory may be trained before its worker's hand-over arrives here: it passed the buffer all the same.

@@ -41,6 +41,7 @@ void send_batches(ReplayActorState& state, const metrics::ReplayMetrics& metrics
       break;
     }
     state.sent[*sequence] = count;
+    for (const auto& scored : batch.trajectories) state.taken.insert(scored.trajectory.work_id);
     --state.credit;
   }
   queue.depth.Set(static_cast<double>(state.buffer.size()));
@@ -48,6 +49,10 @@ void send_batches(ReplayActorState& state, const metrics::ReplayMetrics& metrics
 
 void insert(ReplayActorState& state, const From<rl::ScoredTrajectory>& m, const metrics::ReplayMetrics& metrics) {
   const int64_t id = m.message.trajectory.work_id;
+  if (state.taken.contains(id)) {   // the lease was issued again, and the first answer is with the learner
+    state.ports.acknowledge(m.from, m.sequence);
+    return;
+  }
   const auto defect = rl::defect(m.message);
   switch (state.buffer.insert(m.message)) {
     case rl::InsertResult::kInserted:
@@ -88,6 +93,7 @@ ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActo
         auto& s = self->state;
         using Kind = LinkEvent::Kind;
         (void)s.returns.handle(event);
+        if (event.kind == Kind::kMalformed) s.ports.acknowledge(event.from, static_cast<uint64_t>(event.number));
         if (event.from.link == s.batch_link) {
           if (event.kind == Kind::kUp) s.learner = event.from;
           if (event.kind == Kind::kCredit) s.credit = event.number;

@@ -3,6 +3,7 @@
 // so that a restore brings it back.
 #pragma once
 #include <map>
+#include <set>
 #include <vector>
 
 #include "actors/interfaces.hpp"
@@ -30,6 +31,7 @@ struct ReplayActorState {
   Peer learner;
   int64_t credit = 0;                                 // batches the learner takes
   std::map<uint64_t, int64_t> sent;                   // batch sequence -> trajectories in it
+  std::set<int64_t> taken;                            // work ids of every batch sent: a second answer to one comes too late
   int64_t version = 0;
   int64_t progress = 0;
 };

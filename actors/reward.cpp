@@ -51,7 +51,7 @@ void score_trajectories(RewardState& state, const metrics::RewardMetrics& metric
     const auto length = static_cast<int64_t>(next.message.prompt.size() + next.message.response.size()) + 1;
     if (!batch.empty() && tokens + length > state.options.batch_tokens) break;
     tokens += length;
-    state.unacknowledged[next.message.work_id] = {next.from, next.sequence};
+    state.unacknowledged.emplace(next.message.work_id, std::pair{next.from, next.sequence});
     sequences.push_back(pm_sequence(state, next.message));
     batch.push_back({.trajectory = std::move(next.message), .score = 0, .pm_version = state.pm_version.number, .ref_logprobs = {}});
     state.trajectories.pop_front();

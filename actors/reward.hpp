@@ -46,7 +46,8 @@ struct RewardState {
   transport::LinkId trajectory_link = 0, weights_link = 0;
   std::deque<From<rl::Trajectory>> trajectories;
   std::deque<WorkItem> items;
-  std::map<int64_t, std::pair<Peer, uint64_t>> unacknowledged;   // trajectories the replay buffer does not own yet
+  // Trajectories the replay buffer does not own yet; two of one work id when its lease was issued again.
+  std::multimap<int64_t, std::pair<Peer, uint64_t>> unacknowledged;
   bool ticking = false;
   int64_t progress = 0, tokens = 0;
 };
