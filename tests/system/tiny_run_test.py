@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Whole runs of the binary on a tiny random model: all stages, through real processes and links.
+
+  tiny_run_test.py split         control, engine and trainer process over ipc
+  tiny_run_test.py single        one process over inproc
+  tiny_run_test.py per-worker    one process a worker over tcp
+  tiny_run_test.py kill-engine   the engine process is killed during rl; the run goes on and ends
+  tiny_run_test.py kill-trainer  the trainer process is killed during rl; restored from its checkpoint
+  tiny_run_test.py kill-control  the control process is killed during rl; the same command resumes
+  tiny_run_test.py stop          SIGTERM during rl drains; the same command resumes
+
+CHARTER_BINARY and MAKE_TINY_MODEL name the programs, CHARTER_MODEL the GGUF whose vocabulary is used.
+Exit code: 0 it held, 1 an assertion with the end of the logs, 77 the vocabulary is absent.
+"""
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+BINARY = os.environ["CHARTER_BINARY"]
+MAKE_MODEL = os.environ["MAKE_TINY_MODEL"]
+VOCABULARY = pathlib.Path(
+    os.environ.get("CHARTER_MODEL")
+    or pathlib.Path.home() / ".cache/charter/models/SmolLM2-135M-Instruct.Q4_1.gguf"
+)
+RUN_SECONDS = 240
+STAGES = ["sl_generate", "sl_train", "label", "pm_train", "firewall", "rl", "eval", "report"]
+BATCH = 2
+
+CONFIG = """
+[run]
+name = "tiny"
+root = "{root}"
+[models]
+base = "{model}"
+[machine]
+placement = "{placement}"
+transport = "{transport}"
+compute_slots = 2
+tcp_base_port = {port}
+[rollout]
+batch = 4
+prefix_cache_mib = 16
+[lora]
+rank = 2
+alpha = 4
+[sl_generate]
+red_team_prompts = 2
+rounds = 1
+helpful_prompts = 2
+max_new_tokens = 8
+fewshot_max_tokens = 200
+[sl_train]
+batch = 2
+max_tokens = 64
+checkpoint_every = 1
+[label]
+comparisons = 4
+check_pairs = 2
+[pm_train]
+pmp_pairs = 2
+helpfulness_pairs = 2
+harmlessness_pairs = 2
+batch = 2
+max_tokens = 64
+eval_pairs = 2
+checkpoint_every = 1
+[firewall]
+helpful_prompts = 8
+held_out_prompts = 4
+[rl]
+updates = {updates}
+batch = 2
+max_new_tokens = 8
+pair_fraction = 0.5
+pm_batch = 1
+checkpoint_every = 2
+[eval]
+prompts = 4
+max_new_tokens = 8
+bootstrap = 10
+"""
+
+
+class Run:
+    def __init__(self, folder, placement="split", transport="ipc", updates=2):
+        self.folder = folder
+        self.updates = updates
+        self.run = folder / "runs/tiny"
+        self.log = folder / "run.log"
+        model = folder / "model"
+        subprocess.run([MAKE_MODEL, str(VOCABULARY), str(model)], check=True, timeout=RUN_SECONDS)
+        self.config = folder / "tiny.toml"
+        port = 20000 + os.getpid() % 30000
+        self.config.write_text(
+            CONFIG.format(root=folder / "runs", model=model, placement=placement, transport=transport,
+                          port=port, updates=updates)
+        )
+        self.process = None
+
+    def start(self):
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen([BINARY, "run", str(self.config)], stdout=log, stderr=log)
+
+    def wait(self):
+        return self.process.wait(timeout=RUN_SECONDS)
+
+    def end(self):
+        """Whatever a failed test left running; its workers end with it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def query(self, sql, *values):
+        try:
+            with sqlite3.connect(f"file:{self.run}/ledger.sqlite?mode=ro", uri=True, timeout=5) as db:
+                return db.execute(sql, values).fetchall()
+        except sqlite3.OperationalError:  # not made yet
+            return []
+
+    def wait_for_version(self, version):
+        """Until rl has committed this policy version and is not at its end."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, "the run ended before it could be disturbed"
+            rows = self.query("SELECT max(version) FROM versions WHERE model = 'policy'")
+            if rows and rows[0][0] is not None and rows[0][0] >= version:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"no policy version {version} in {RUN_SECONDS} s")
+
+    def worker(self, node):
+        """The process id of a worker of this run."""
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"worker" in arguments and str(self.run).encode() in arguments and node.encode() in arguments:
+                return int(entry.name)
+        raise AssertionError(f"no process of node {node}")
+
+    def status(self):
+        done = subprocess.run([BINARY, "status", "--run", str(self.run), "--json"], check=True,
+                              capture_output=True, text=True, timeout=60)
+        return json.loads(done.stdout)
+
+    def events(self):
+        return [text for (text,) in self.query("SELECT text FROM events ORDER BY id")]
+
+    def check_complete(self):
+        status = self.status()
+        assert [(s["name"], s["state"]) for s in status["stages"]] == [(s, "done") for s in STAGES], status["stages"]
+        assert status["policy"]["version"] == self.updates, status["policy"]
+        assert (self.run / "report.html").stat().st_size > 1000
+        assert (self.run / "weights/sl_cai/model.safetensors").exists()
+        assert (self.run / "weights/rl_cai/model.safetensors").exists()
+        leftovers = [p.name for p in pathlib.Path("/dev/shm").glob("charter-" + self.run_id())]
+        assert not leftovers, leftovers
+        self.check_exactly_once()
+
+    def run_id(self):
+        return json.loads((self.run / "manifest.json").read_text())["run_id"]
+
+    def check_exactly_once(self):
+        """Every rollout is trained, and every version on a batch of its own: one trained twice would be
+        missing from the version that had it first, since the ledger keeps the newest training."""
+        states = dict(self.query("SELECT state, count(*) FROM work WHERE stage = 'rl' AND kind = 'rollout' GROUP BY state"))
+        assert states == {"trained": BATCH * self.updates}, states
+        by_version = self.query("SELECT version, count(*) FROM trained WHERE model = 'policy' GROUP BY version ORDER BY version")
+        assert by_version == [(v, BATCH) for v in range(1, self.updates + 1)], by_version
+        open_work = self.query("SELECT stage, kind, count(*) FROM work WHERE state IN ('pending', 'quarantined') GROUP BY 1, 2")
+        allowed = {("rl", "pair")}  # drawn beside the rollouts; rl does not wait for them
+        assert {(stage, kind) for stage, kind, _ in open_work} <= allowed, open_work
+
+
+def whole_run(folder, **options):
+    run = Run(folder, **options)
+    try:
+        run.start()
+        assert run.wait() == 0
+        run.check_complete()
+    finally:
+        run.end()
+
+
+def killed_worker(folder, node, told):
+    run = Run(folder, updates=12)
+    try:
+        run.start()
+        run.wait_for_version(3)
+        os.kill(run.worker(node), signal.SIGKILL)
+        assert run.wait() == 0
+        run.check_complete()
+        assert any(told in event and "signal 9" in event for event in run.events()), run.events()
+    finally:
+        run.end()
+
+
+def interrupted(folder, number, code):
+    run = Run(folder, updates=12)
+    try:
+        run.start()
+        run.wait_for_version(3)
+        run.process.send_signal(number)
+        assert run.wait() == code
+        state = run.query("SELECT state FROM stages WHERE name = 'rl'")
+        assert state == [("running",)], state
+        run.start()
+        assert run.wait() == 0
+        run.check_complete()
+    finally:
+        run.end()
+
+
+CASES = {
+    "split": lambda folder: whole_run(folder),
+    "single": lambda folder: whole_run(folder, placement="single", transport="inproc"),
+    "per-worker": lambda folder: whole_run(folder, placement="process-per-worker", transport="tcp"),
+    "kill-engine": lambda folder: killed_worker(folder, "engine", "restarted"),
+    "kill-trainer": lambda folder: killed_worker(folder, "trainer", "restoring"),
+    "kill-control": lambda folder: interrupted(folder, signal.SIGKILL, -signal.SIGKILL),
+    "stop": lambda folder: interrupted(folder, signal.SIGTERM, 130),
+}
+
+
+def main():
+    case = CASES[sys.argv[1]]
+    if not VOCABULARY.exists():
+        print(f"skipped: {VOCABULARY} is absent")
+        return 77
+    with tempfile.TemporaryDirectory(prefix="charter-run-") as name:
+        folder = pathlib.Path(name)
+        started = time.monotonic()
+        try:
+            case(folder)
+        except (AssertionError, subprocess.SubprocessError) as failure:
+            print(f"{sys.argv[1]}: {failure}")
+            for log in [folder / "run.log", *sorted((folder / "runs/tiny/logs").glob("*.log"))]:
+                if log.exists():
+                    print(f"---- {log.name}\n{log.read_text()[-4000:]}")
+            return 1
+        print(f"{sys.argv[1]}: held, {time.monotonic() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
