@@ -114,14 +114,15 @@ class Ports {
     events.refused = [=](std::string reason) {
       caf::anon_send(handle, LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
     };
-    events.delivered = [=](transport::PeerId peer, uint64_t sequence, uint16_t type, std::string body,
+    // Unused where the actor receives nothing on this arrow.
+    events.delivered = [=](transport::PeerId peer, uint64_t sequence, [[maybe_unused]] uint16_t type, std::string body,
                            std::vector<transport::Blob>) {
       const Peer source = from(peer);
       if (!(deliver<Received>(handle, source, sequence, type, body) || ...))
         caf::anon_send(handle, LinkEvent{.kind = Kind::kMalformed, .from = source, .number = static_cast<int64_t>(sequence)});
     };
-    events.announced = [=](transport::PeerId peer, uint16_t type, std::string body) {
-      (deliver<Received>(handle, from(peer), 0, type, body) || ...);
+    events.announced = [=]([[maybe_unused]] transport::PeerId peer, [[maybe_unused]] uint16_t type, std::string body) {
+      (void)(deliver<Received>(handle, from(peer), 0, type, body) || ...);
     };
     const auto options = wiring_.options(role_, index_, credit);
     const auto address = wiring_.addresses.address(arrow, server);
