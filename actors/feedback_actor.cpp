@@ -104,7 +104,9 @@ void finish(FeedbackState& state, int64_t id, const metrics::FeedbackMetrics& me
     metrics.position_flip_ratio.Set(static_cast<double>(state.flips) / static_cast<double>(state.flips_measured));
   }
   const bool online = state.options.online && j.is_pair;
-  state.owners_missing[id] = online ? 2 : 1;
+  // The ledger's row is enough to bring the preference back to the PM trainer after a restore: the rollout actor need not
+  // hold the pair until a PM batch is full.
+  state.owners_missing[id] = 1;
   state.work.record(Record{.work_id = id, .kind = j.is_pair ? "pair" : "judge", .body = nlohmann::json(r).dump()}, id);
   if (online)
     state.preferences.push(Preference{.work_id = id, .prompt = r.prompt, .first = r.first, .second = r.second, .p_first = r.p_first,
@@ -180,7 +182,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring, std::share
       [self](const LinkEvent& event) {
         auto& s = self->state;
         for (int64_t id : s.work.handle(event)) owned(s, id);
-        for (int64_t id : s.preferences.handle(event)) owned(s, id);
+        (void)s.preferences.handle(event);
       },
       [self, metrics, stage, clock](Tick) {
         clock->enter(metrics::StageState::kBusy, Clock::now());
@@ -197,7 +199,13 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring, std::share
       [self, metrics](const From<WorkItem>& item) {
         auto& s = self->state;
         if (!s.work.accept(item)) return;
-        const auto work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
+        ComparisonWork work;
+        try {
+          work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
+        } catch (const nlohmann::json::exception& e) {
+          fail(s, item.message.work_id, std::string("payload: ") + e.what(), metrics);
+          return;
+        }
         Judgement j;
         j.record = {.prompt_id = work.comparison_id, .prompt = work.prompt, .first = work.first, .second = work.second,
                     .purpose = work.purpose, .left = work.left, .right = work.right, .target = work.p_first};

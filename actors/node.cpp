@@ -9,6 +9,7 @@ namespace charter::actors {
 namespace {
 
 using Self = NodeActor::stateful_pointer<NodeState>;
+constexpr auto kMemoryInterval = std::chrono::seconds(2);   // the kernel walks every page for it
 constexpr auto kHeartbeat = std::chrono::milliseconds(500);
 
 void heartbeat(NodeState& state) {
@@ -19,8 +20,12 @@ void heartbeat(NodeState& state) {
     progress += report.progress;
     actors.push_back({{"name", name}, {"progress", report.progress}, {"tokens", report.tokens}, {"state", report.state}});
   }
-  state.ports.announce(state.supervisor, Heartbeat{.node = state.node, .progress = progress, .metrics_address = state.metrics_address,
-                                                   .pss_bytes = metrics::pss_bytes(::getpid()).value_or(0), .actors = actors.dump()});
+  if (const auto now = std::chrono::steady_clock::now(); now - state.pss_read > kMemoryInterval) {
+    state.pss_read = now;
+    state.pss_bytes = metrics::pss_bytes(::getpid()).value_or(0);
+  }
+  state.ports.announce(state.supervisor, Heartbeat{.node = state.node, .progress = state.assigned ? progress : -1, .metrics_address = state.metrics_address,
+                                                   .pss_bytes = state.pss_bytes, .actors = actors.dump()});
 }
 
 void probe(Self self) {
@@ -46,17 +51,27 @@ void assign(Self self, const Assignment& assignment) {
   }
 }
 
+// Ends every role before the node: a role still alive would hold its addresses against its successor.
+void die(Self self, const caf::error& reason) {
+  auto& state = self->state;
+  state.dying = reason;
+  for (const auto& [name, handle] : state.roles) self->send_exit(handle, caf::exit_reason::kill);
+  if (state.roles.empty()) self->quit(reason);
+}
+
 void on_down(Self self, const caf::down_msg& down) {
   auto& state = self->state;
   for (auto it = state.roles.begin(); it != state.roles.end(); ++it) {
     if (it->second.address() != down.source) continue;
     const auto role = it->first;
     state.roles.erase(it);
-    if (down.reason) {
+    if (down.reason && !state.dying) {
       const auto text = self->system().render(down.reason);
       state.ports.announce(state.supervisor, Fault{state.node, role, text});
-      for (const auto& [name, handle] : state.roles) self->send_exit(handle, caf::exit_reason::kill);
-      self->quit(down.reason);
+      die(self, down.reason);
+    }
+    if (state.dying) {
+      if (state.roles.empty()) self->quit(state.dying);
     } else if (state.finishing && state.roles.empty()) {
       state.ports.announce(state.supervisor, Finished{state.node});
       self->quit();
@@ -76,6 +91,7 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name, 
   state.ports = Ports(state.context.wiring, "node:" + state.node, 0);
   state.ports.connect<Assignment, Finish>(caf::actor_cast<NodeActor>(self), Arrow::kControl, 0, 0);
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
+  self->set_exit_handler([self](const caf::exit_msg& message) { die(self, message.reason); });
   self->delayed_send(self, kHeartbeat, Tick{});
   return {
       [self](const LinkEvent& event) {
@@ -91,7 +107,14 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name, 
         heartbeat(self->state);
         self->delayed_send(self, kHeartbeat, Tick{});
       },
-      [self](const From<Assignment>& m) { assign(self, m.message); },
+      [self](const From<Assignment>& m) {
+        try {
+          assign(self, m.message);
+        } catch (const std::exception& e) {   // told before this process ends: a missing or damaged model is the usual cause
+          self->state.ports.announce(self->state.supervisor, Fault{self->state.node, "start", e.what()});
+          throw;
+        }
+      },
       [self](const From<Finish>& m) {
         auto& s = self->state;
         if (s.finishing) return;

@@ -25,6 +25,9 @@ struct NodeState {
   std::map<std::string, AnyRole> roles;      // alive
   std::map<std::string, RoleReport> reports;
   bool assigned = false, finishing = false;
+  caf::error dying;                          // the reason, once it ends for a fault
+  int64_t pss_bytes = 0;
+  std::chrono::steady_clock::time_point pss_read{};
 };
 
 // context.config and lineage come with the assignment. The actor quits with exit reason none after a good end, and with an

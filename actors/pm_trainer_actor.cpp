@@ -115,7 +115,8 @@ void tick(Self self, const metrics::PmTrainerMetrics& metrics, const metrics::Ch
   } else if (state.log.due(state.trainer->version())) {
     save(state, checkpoint_metrics);
   } else if (const auto queued = static_cast<int64_t>(state.queue.size());
-             !state.finishing && (queued >= state.options.batch || (queued > 0 && state.work.is_drained()))) {
+             !state.finishing && !state.log.awaits_checkpoint(state.trainer->version()) &&
+             (queued >= state.options.batch || (!state.options.online && queued > 0 && state.work.is_drained()))) {
     begin_batch(state);
   } else {
     state.ticking = false;
@@ -200,9 +201,14 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring, std::sh
       [self](const From<WorkItem>& item) {
         auto& s = self->state;
         if (!s.work.accept(item)) return;
-        const auto work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
-        s.queue.push_back({to_pair(s, item.message.work_id, work.prompt, work.first, work.second, work.p_first, work.source),
-                           {.work_id = item.message.work_id}});
+        s.seen.insert(item.message.work_id);
+        try {
+          const auto work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
+          s.queue.push_back({to_pair(s, item.message.work_id, work.prompt, work.first, work.second, work.p_first, work.source),
+                             {.work_id = item.message.work_id}});
+        } catch (const std::exception& e) {   // a comparison that cannot be read or rendered is nobody's to train on
+          s.work.record(Quarantine{item.message.work_id, e.what()}, item.message.work_id);
+        }
         wake(self);
       },
       [self](const From<WorkDrained>& m) {
@@ -213,6 +219,10 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring, std::sh
       [self](const From<Preference>& m) {
         auto& s = self->state;
         const auto& p = m.message;
+        if (!s.seen.insert(p.work_id).second) {   // a pair judged again after its first judge was lost
+          s.ports.acknowledge(m.from, m.sequence);
+          return;
+        }
         s.queue.push_back({to_pair(s, p.work_id, p.prompt, p.first, p.second, p.p_first, "ai"),
                            {.work_id = p.work_id, .peer = m.from, .sequence = m.sequence}});
         wake(self);

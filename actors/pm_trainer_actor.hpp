@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct PmTrainerState {
   Outbox published;
   TrainingLog log;
   std::deque<Waiting> queue;
+  std::set<int64_t> seen;                       // work ids taken: each pair is learned from once
   std::vector<Source> in_batch;
   bool ticking = false, finishing = false, finish_checkpoint = true, finish_result = false;
   int64_t lineage = 0;

@@ -66,7 +66,18 @@ void complete_ppo(LearnerState& state, const metrics::LearnerMetrics& metrics) {
   });
 }
 
-// The next batch, when one is there. A conversation whose response the length limit leaves nothing of is released untrained.
+// A conversation that cannot be read or rendered is nobody's to train on.
+void take_example(LearnerState& state, const WorkItem& item) {
+  try {
+    const auto work = nlohmann::json::parse(item.payload).get<SftWork>();
+    auto example = state.base->text->example(work.prompt, work.response, state.options.max_tokens);
+    state.examples.emplace_back(item.work_id, model::SftExample{.tokens = std::move(example.tokens), .loss_from = example.loss_from});
+  } catch (const std::exception& e) {
+    state.work.record(Quarantine{item.work_id, e.what()}, item.work_id);
+  }
+}
+
+// The next batch, when one is there.
 bool begin_batch(LearnerState& state) {
   if (state.ppo) {
     if (state.batches.empty()) return false;
@@ -77,10 +88,8 @@ bool begin_batch(LearnerState& state) {
   if (there == 0 || (there < state.options.batch && !state.work.is_drained())) return false;
   std::vector<model::SftExample> batch;
   while (!state.examples.empty() && static_cast<int64_t>(batch.size()) < state.options.batch) {
-    const auto& [id, work] = state.examples.front();
-    auto example = state.base->text->example(work.prompt, work.response, state.options.max_tokens);
-    batch.push_back({.tokens = std::move(example.tokens), .loss_from = example.loss_from});
-    state.in_batch.push_back(id);
+    batch.push_back(std::move(state.examples.front().second));
+    state.in_batch.push_back(state.examples.front().first);
     state.examples.pop_front();
   }
   state.sft->begin(std::move(batch));
@@ -105,9 +114,8 @@ void leave_result(LearnerState& state) {
 
 void finish(Self self, const metrics::LearnerMetrics& metrics, const metrics::CheckpointMetrics& checkpoint_metrics) {
   auto& state = self->state;
-  const bool complete = !state.ppo || version(state) >= state.options.updates;
   if (state.finish_checkpoint && version(state) > state.log.checkpointed()) save(state, checkpoint_metrics);
-  if (state.finish_checkpoint && complete && state.finish_result) leave_result(state);
+  if (state.finish_result) leave_result(state);
   metrics.last_step_timestamp_seconds.Set(std::numeric_limits<double>::quiet_NaN());
   self->quit();
 }
@@ -120,7 +128,7 @@ void tick(Self self, const metrics::LearnerMetrics& metrics, const metrics::Chec
     if (advance(state)) state.ppo ? complete_ppo(state, metrics) : complete_sft(state, metrics);
   } else if (state.log.due(version(state))) {
     save(state, checkpoint_metrics);
-  } else if (state.finishing || !begin_batch(state)) {
+  } else if (state.finishing || state.log.awaits_checkpoint(version(state)) || !begin_batch(state)) {
     state.ticking = false;
     if (state.finishing && state.log.settled()) finish(self, metrics, checkpoint_metrics);
     return;
@@ -203,7 +211,7 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring, std::shared_pt
       [self](const From<WorkItem>& item) {
         auto& s = self->state;
         if (!s.work.accept(item)) return;
-        s.examples.emplace_back(item.message.work_id, nlohmann::json::parse(item.message.payload).get<SftWork>());
+        take_example(s, item.message);
         wake(self);
       },
       [self](const From<WorkDrained>& m) {

@@ -25,7 +25,6 @@ struct LearnerOptions {
   std::string result;                     // weights it leaves: sl_cai, rl_cai
   int64_t batch = 8;
   int64_t max_tokens = 256;               // SFT: of a conversation
-  int64_t updates = 0;                    // PPO: versions in all
   model::AdamWOptions optimizer;
   rl::PpoOptions options;
   uint64_t seed = 0;
@@ -46,7 +45,7 @@ struct LearnerState {
   WorkClient work;
   Outbox published;
   TrainingLog log;
-  std::deque<std::pair<int64_t, SftWork>> examples;      // leased, not yet in a batch
+  std::deque<std::pair<int64_t, model::SftExample>> examples;      // leased, not yet in a batch
   std::vector<int64_t> in_batch;                         // their work ids
   std::deque<From<Batch>> batches;                       // PPO: waiting; the front one is under way while busy
   bool ticking = false, finishing = false, finish_checkpoint = true, finish_result = false;

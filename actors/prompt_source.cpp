@@ -31,7 +31,10 @@ void on_failed(PromptSourceState& state, const FailedLeases& failed, const metri
 // Kinds this worker may be given now: gated ones only while the gate admits.
 std::set<std::string> kinds_now(const PromptSourceState& state, const PromptSourceState::Worker& worker) {
   auto kinds = worker.kinds;
-  if (state.options.gated && state.gate.capacity() <= 0) kinds.erase(kGatedKind);
+  if (state.options.gated && state.gate.capacity() <= 0) {
+    kinds.erase(kGatedKind);
+    kinds.erase("pair");   // drawn at the pace of the rollouts, so that the PM sees every version of the policy
+  }
   return kinds;
 }
 
@@ -142,7 +145,11 @@ void on_committed(PromptSourceState& state, const Committed& commit) {
 
 bool complete(const PromptSourceState& state) {
   return std::all_of(state.options.required.begin(), state.options.required.end(),
-                     [&](const auto& kind) { return state.book.open(kind) == 0; });
+                     [&](const auto& kind) {
+                       // Quarantined prompts may leave less than a batch open, which no learner would ever be sent.
+                       const int64_t enough = state.options.gated && kind == kGatedKind ? state.options.gate.batch_size : 1;
+                       return state.book.open(kind) < enough;
+                     });
 }
 
 SourceReport report(const PromptSourceState& state) {

@@ -102,8 +102,8 @@ void work_item(RewardState& state) {
   try {
     if (item.kind == "activation") record_activation(state, item);
     else score_comparison(state, item);
-  } catch (const nlohmann::json::exception& e) {
-    state.work.record(Quarantine{item.work_id, std::string("payload: ") + e.what()}, item.work_id);
+  } catch (const std::exception& e) {
+    state.work.record(Quarantine{item.work_id, e.what()}, item.work_id);
   }
 }
 

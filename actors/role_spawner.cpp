@@ -130,7 +130,6 @@ AnyRole spawn_learner(const Spawn& s) {
   LearnerOptions options{.threads = s.threads, .ppo = ppo, .start = ppo ? "sl_cai" : "base", .result = ppo ? "rl_cai" : "sl_cai"};
   options.batch = ppo ? c.rl.batch : c.sl_train.batch;
   options.max_tokens = c.sl_train.max_tokens;
-  options.updates = c.rl.updates;
   options.optimizer.lr = ppo ? c.rl.learning_rate : c.sl_train.learning_rate;
   options.options = {.epochs = c.rl.epochs, .minibatches = c.rl.minibatches, .lambda = c.rl.lambda, .clip_epsilon = c.rl.clip_epsilon,
                      .kl_coef = c.rl.kl_coef, .importance_cap = c.rl.importance_cap};

@@ -58,7 +58,7 @@ void count_engine(RolloutState& state, const metrics::RolloutMetrics& metrics, c
 
 void tick(Self self, const metrics::RolloutMetrics& metrics, const metrics::StageMetrics& stage) {
   auto& state = self->state;
-  if (state.engine->idle() && !state.deferred.empty()) {
+  while (state.engine->idle() && !state.deferred.empty()) {
     use_model(state, state.deferred.front().work.snapshot);
     begin_deferred(state);
   }

@@ -55,7 +55,7 @@ void start(RolloutState& state, RolloutJob job) {
     kept.parts.resize(parts);
     const auto prompt = state.loaded->text->prompt(kept.work.prompt);
     for (size_t part = 0; part < parts; ++part) submit(state, kept, part, prompt, state.loaded->text->stop_strings());
-  } catch (const std::invalid_argument& e) {
+  } catch (const std::exception& e) {
     // The item itself cannot be run (too long, malformed): nobody else could either.
     std::erase_if(state.requests, [id](const auto& r) { return r.second.first == id; });
     state.jobs.erase(id);

@@ -18,6 +18,7 @@ using Self = SupervisorActor::stateful_pointer<SupervisorState>;
 using State = PhaseStatus::State;
 using Clock = std::chrono::steady_clock;
 constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr auto kMemoryInterval = std::chrono::seconds(2);   // the kernel walks every page for it
 constexpr auto kRestartWindow = std::chrono::minutes(10);
 constexpr auto kStartDeadline = std::chrono::seconds(120);   // loading and packing the models, before the first heartbeat
 
@@ -92,7 +93,7 @@ void kill_nodes(Self self) {
   for (auto& [name, node] : self->state.nodes) {
     if (!node.alive) continue;
     if (node.pid != 0) ::kill(node.pid, SIGKILL);
-    else self->send_exit(node.local, caf::exit_reason::kill);
+    else self->send_exit(node.local, caf::exit_reason::user_shutdown);   // it ends its roles first
   }
 }
 
@@ -158,6 +159,7 @@ void close_control(Self self) {
   auto& state = self->state;
   if (state.closing || !state.finishing || !nodes_gone(state)) return;
   state.closing = true;
+  if (state.control_roles.empty()) state.status.state = state.ending == State::kRunning ? State::kFailed : state.ending;
   for (const auto& [name, role] : state.control_roles)
     if (name != "ledger/0") self->send(role, FinishRole{});
   if (state.control_roles.size() == 1) self->send(state.control_roles.begin()->second, FinishRole{});
@@ -212,7 +214,11 @@ void tick(Self self) {
     kill_nodes(self);
   }
   close_control(self);
-  state.status.pss_bytes = metrics::pss_bytes(::getpid()).value_or(0);
+  if (Clock::now() - state.pss_read > kMemoryInterval) {
+    state.pss_read = Clock::now();
+    state.own_pss = metrics::pss_bytes(::getpid()).value_or(0);
+  }
+  state.status.pss_bytes = state.own_pss;
   for (const auto& [name, node] : state.nodes)
     if (node.alive && node.pid != 0) state.status.pss_bytes += node.pss;
 }
@@ -223,13 +229,13 @@ void on_heartbeat(Self self, const From<Heartbeat>& m) {
   if (it == state.nodes.end()) return;
   auto& node = it->second;
   const auto now = Clock::now();
-  if (state.peers.find(node.plan.name) == state.peers.end()) {
+  // A last word of the process before it may have taken its place: the assignment goes to whoever is new.
+  if (const auto peer = state.peers.find(node.plan.name); peer == state.peers.end() || peer->second != m.from) {
     state.peers[node.plan.name] = m.from;
     state.ports.announce(m.from, Assignment{.phase = state.options.phase.name, .lineage = state.options.context.wiring.hello.lineage,
                                             .config = "", .roles = node.plan.roles});
     if (state.finishing) state.ports.announce(m.from, Finish{state.ending != State::kRestore, state.ending == State::kDone});
   }
-  state.peers[node.plan.name] = m.from;
   node.seen = now;
   node.progress = m.message.progress;
   node.pss = m.message.pss_bytes;
@@ -246,6 +252,12 @@ void on_heartbeat(Self self, const From<Heartbeat>& m) {
 }
 
 }  // namespace
+
+SupervisorState::~SupervisorState() {
+  for (const auto& [name, role] : control_roles) caf::anon_send_exit(role, caf::exit_reason::kill);
+  for (const auto& [name, node] : nodes)
+    if (node.alive && node.pid != 0) ::kill(node.pid, SIGKILL);
+}
 
 SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) {
   install_fault_handler(self);

@@ -35,6 +35,8 @@ using SupervisorActor =
 
 struct SupervisorState {
   static constexpr const char* name = "supervisor";
+  // Nothing it started outlives it, whatever it died of.
+  ~SupervisorState();
   using Time = std::chrono::steady_clock::time_point;
   struct Node {
     NodePlan plan;
@@ -56,7 +58,8 @@ struct SupervisorState {
   PhaseStatus status;
   PhaseStatus::State ending = PhaseStatus::State::kRunning;   // what the end will be called
   bool finishing = false, closing = false;
-  Time finish_deadline{};
+  Time finish_deadline{}, pss_read{};
+  int64_t own_pss = 0;
   std::vector<metrics::ScrapeTarget> targets;
 };
 

@@ -29,6 +29,8 @@ class TrainingLog {
   [[nodiscard]] bool settled() const { return waiting_.empty(); }
   // A checkpoint of `version` is due (and allowed: settled).
   [[nodiscard]] bool due(int64_t version) const { return settled() && version - checkpointed_ >= every_; }
+  // One is due but for the ledger's answer: no further batch is begun before it, or a busy trainer would never be settled.
+  [[nodiscard]] bool awaits_checkpoint(int64_t version) const { return !settled() && version - checkpointed_ >= every_; }
   // save: writes the trainer's state into the directory it is given.
   void checkpoint(int64_t version, const std::function<void(const std::filesystem::path&)>& save,
                   const metrics::CheckpointMetrics& metrics);

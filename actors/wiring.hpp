@@ -17,7 +17,7 @@ struct AddressBook {
   std::string transport = "ipc";   // inproc, ipc, tcp
   std::string run_id;              // part of inproc names and of the ipc directory
   std::string ipc_directory;       // exists; short, since a socket's path has at most 107 bytes
-  int32_t tcp_base_port = 47400;   // loopback
+  int32_t tcp_base_port = 21400;   // loopback, below the range that connecting sockets are given
 
   // index: which server of the arrow, 0 where there is one.
   [[nodiscard]] std::string address(Arrow arrow, int32_t index = 0) const;

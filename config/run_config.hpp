@@ -37,8 +37,8 @@ struct MachineSection {
   int32_t compute_slots = 0;                  // 0: one a core
   std::string placement = "split";            // single, split (control, engine, trainer), process-per-worker
   std::string transport = "ipc";              // inproc (single placement only), ipc, tcp
-  int32_t tcp_base_port = 47400;              // loopback ports from here on when transport = "tcp"
-  double lease_seconds = 120;                 // a work item is re-issued this long after it was leased without a result
+  int32_t tcp_base_port = 21400;              // loopback ports from here on when transport = "tcp"
+  double lease_seconds = 1800;                // a work item is re-issued this long after it was leased without a result
   double heartbeat_seconds = 30;              // a process without progress of its heartbeat for this long is restarted
   int32_t max_restarts = 5;                   // of one process, within ten minutes
   int32_t max_attempts = 5;                   // leases of one work item before it is quarantined
