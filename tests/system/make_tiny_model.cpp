@@ -1,57 +1,8 @@
-// make_tiny_model GGUF DIRECTORY: a Hugging Face directory with the vocabulary of GGUF and a transformer of two layers of
-// random weights. What it says is noise, in milliseconds: a whole run on it tests everything but the model.
-#include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
-
+// make_tiny_model GGUF DIRECTORY: a Hugging Face directory of a tiny random model with the vocabulary of GGUF. A whole run
+// on it tests everything but the model.
 #include <iostream>
 
-#include "model/model_files.hpp"
-#include "model/tokenizer.hpp"
-
-namespace {
-
-using charter::model::ModelFiles;
-
-ModelFiles tiny(const std::filesystem::path& vocabulary) {
-  ModelFiles files;
-  files.tokenizer = charter::model::load_tokenizer(vocabulary);
-  const charter::model::Tokenizer tokenizer(files.tokenizer);
-  auto& c = files.config;
-  c.vocab_size = tokenizer.vocab_size();
-  c.hidden_size = 32;
-  c.intermediate_size = 64;
-  c.num_layers = 2;
-  c.num_heads = 4;
-  c.num_kv_heads = 2;
-  c.head_dim = 8;
-  c.max_position = 2048;
-  c.tie_embeddings = true;
-  c.eos_id = tokenizer.id_of("<|im_end|>");
-  files.source = "random";
-
-  const auto generator = at::detail::createCPUGenerator(/*seed_val=*/7);
-  const auto random = [&](const std::string& name, std::vector<int64_t> shape) {
-    files.tensors[name] = at::randn(shape, generator, at::TensorOptions(at::kFloat)) * 0.2;
-  };
-  const auto ones = [&](const std::string& name) { files.tensors[name] = at::ones({c.hidden_size}); };
-  random("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
-  ones("model.norm.weight");
-  for (int64_t i = 0; i < c.num_layers; ++i) {
-    const std::string p = "model.layers." + std::to_string(i) + ".";
-    random(p + "self_attn.q_proj.weight", {c.num_heads * c.head_dim, c.hidden_size});
-    random(p + "self_attn.k_proj.weight", {c.num_kv_heads * c.head_dim, c.hidden_size});
-    random(p + "self_attn.v_proj.weight", {c.num_kv_heads * c.head_dim, c.hidden_size});
-    random(p + "self_attn.o_proj.weight", {c.hidden_size, c.num_heads * c.head_dim});
-    random(p + "mlp.gate_proj.weight", {c.intermediate_size, c.hidden_size});
-    random(p + "mlp.up_proj.weight", {c.intermediate_size, c.hidden_size});
-    random(p + "mlp.down_proj.weight", {c.hidden_size, c.intermediate_size});
-    ones(p + "input_layernorm.weight");
-    ones(p + "post_attention_layernorm.weight");
-  }
-  return files;
-}
-
-}  // namespace
+#include "tests/system/tiny_model_files.hpp"
 
 int main(int argc, char** argv) {
   if (argc != 3) {
@@ -59,7 +10,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    charter::model::save_hf_directory(tiny(argv[1]), argv[2]);
+    charter::model::save_hf_directory(charter::tiny_model_files(argv[1]), argv[2]);
   } catch (const std::exception& e) {
     std::cerr << "make_tiny_model: " << e.what() << "\n";
     return 1;
