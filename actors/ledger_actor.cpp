@@ -37,7 +37,15 @@ void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
   ++state.progress;
 }
 
+// A row that names work nobody gave out is a peer's mistake, not a reason to end the run.
+bool known(store::Ledger& ledger, int64_t id) {
+  if (ledger.find(id)) return true;
+  ledger.add_event("warning", "work item " + std::to_string(id) + " is not in the ledger; its message was ignored");
+  return false;
+}
+
 void apply_record(store::Ledger& ledger, LedgerState& state, const Record& r, prometheus::Counter& duplicates) {
+  if (!known(ledger, r.work_id)) return;
   const bool added = ledger.record({.work_id = r.work_id, .kind = r.kind, .body = r.body, .lineage = state.lineage,
                                     .version = r.version});
   if (!added) duplicates.Increment();
@@ -76,6 +84,7 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
       },
       [self](const From<Quarantine>& m) {
         take(self, m, [](store::Ledger& l, LedgerState& s, const Quarantine& q) {
+          if (!known(l, q.work_id)) return;
           l.quarantine(q.work_id, q.reason);
           l.add_event("warning", "work item " + std::to_string(q.work_id) + " quarantined: " + q.reason);
           s.to_tell.push_back({.what = "quarantined", .work_ids = {q.work_id}});
@@ -83,6 +92,8 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
       },
       [self](const From<Trained>& m) {
         take(self, m, [](store::Ledger& l, LedgerState& s, const Trained& t) {
+          for (int64_t id : t.work_ids)
+            if (!known(l, id)) return;
           l.mark_trained(t.model, s.lineage, t.version, t.work_ids);
           l.add_version({.model = t.model, .lineage = s.lineage, .version = t.version, .stats = t.stats});
           s.to_tell.push_back({.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});

@@ -73,6 +73,11 @@ void start_node(Self self, SupervisorState::Node& node) {
                            o.context.paths.run / "logs" / (node.plan.name + ".log"));
 }
 
+// Registering the same metric again gives the same one.
+metrics::SupervisorMetrics node_metrics(const SupervisorState& state, const SupervisorState::Node& node) {
+  return metrics::SupervisorMetrics::make(*state.options.context.registry, labels(state, "supervisor/0"), node.plan.name);
+}
+
 void end(Self self, State state, const std::string& reason) {
   if (self->state.ending != State::kRunning) return;
   self->state.ending = state;
@@ -115,7 +120,7 @@ void on_node_end(Self self, SupervisorState::Node& node, const std::string& how)
   const auto now = Clock::now();
   std::erase_if(node.restarts, [now](auto t) { return now - t > kRestartWindow; });
   node.restarts.push_back(now);
-  auto metric = metrics::SupervisorMetrics::make(*state.options.context.registry, labels(state, "supervisor/0"), node.plan.name);
+  auto metric = node_metrics(state, node);
   (how.starts_with("signal") ? metric.restarts_signal : node.fault.empty() ? metric.restarts_exit : metric.restarts_exception).Increment();
   if (static_cast<int32_t>(node.restarts.size()) > state.options.context.config.machine.max_restarts) {
     end(self, State::kFailed, what + "; more than " + std::to_string(state.options.context.config.machine.max_restarts) +
@@ -216,6 +221,11 @@ void tick(Self self) {
   close_control(self);
   if (Clock::now() - state.pss_read > kMemoryInterval) {
     state.pss_read = Clock::now();
+    for (const auto& [name, node] : state.nodes) {
+      const auto metric = node_metrics(state, node);
+      metric.actors_alive.Set(node.alive ? static_cast<double>(node.plan.roles.size()) : 0);
+      metric.heartbeat_age_seconds.Set(std::chrono::duration<double>(Clock::now() - node.seen).count());
+    }
     state.own_pss = metrics::pss_bytes(::getpid()).value_or(0);
   }
   state.status.pss_bytes = state.own_pss;

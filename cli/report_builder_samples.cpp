@@ -3,9 +3,17 @@
 #include "actors/work.hpp"
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
+#include "feedback/conversation.hpp"
 
 namespace charter::cli {
 namespace {
+
+// One human turn without its marker; a longer conversation as the transcript it is.
+std::string shown(const std::string& transcript) {
+  const std::string marker(feedback::kHumanMarker);
+  const bool single = transcript.starts_with(marker) && transcript.find("\n\n", marker.size()) == std::string::npos;
+  return std::string(feedback::trim(single ? transcript.substr(marker.size()) : transcript));
+}
 
 constexpr size_t kEvalSamples = 2;  // of each group of prompts
 constexpr size_t kChains = 3;
@@ -20,7 +28,7 @@ void add_eval_samples(const store::Ledger& ledger, const std::string& group,
         const auto [at, is_new] = by_prompt.try_emplace(r.prompt_id);
         if (is_new) {
           order.push_back(r.prompt_id);
-          at->second.prompt = r.prompt;
+          at->second.prompt = shown(r.prompt);
         }
         if (r.snapshot == "base") at->second.first_answer = r.response;
         if (r.snapshot == "sl_cai") at->second.sl_answer = r.response;
@@ -42,7 +50,7 @@ std::vector<report::SampleAnswer> build_samples(const store::Ledger& ledger) {
   ledger.for_each_record("sl_generate", "sl_chain", [&](const store::RecordRow& row) {
     const auto chain =
         parse_body<actors::ChainRecord>(row.record.body, "sl_generate", row.record.work_id);
-    report::SampleAnswer sample{.prompt = chain.prompt, .first_answer = chain.response};
+    report::SampleAnswer sample{.prompt = shown(chain.prompt), .first_answer = chain.response};
     for (const auto& round : chain.rounds) {
       sample.rounds.push_back({round.principle, round.critique, round.revision});
     }

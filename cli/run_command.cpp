@@ -241,6 +241,12 @@ void run(const RunArguments& arguments) {
     caf::actor_system_config caf_config;
     caf_config.add_message_types<caf::id_block::charter>();
     caf::actor_system system{caf_config};
+    // The links' callbacks hold actors, and the system waits for the last holder of each: the transport goes first, also when
+    // the pipeline throws.
+    const std::shared_ptr<void> release(nullptr, [&](void*) {
+      options.context.wiring.transport.reset();
+      transport.reset();
+    });
     end = actors::run_pipeline(system, ledger, options, callbacks);
   }
   metrics::write_targets(metrics::targets_path(directory.paths.run), {});
