@@ -1,7 +1,6 @@
 // charter report --run DIR [--json] [--out FILE]
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 

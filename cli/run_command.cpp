@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -18,6 +17,7 @@
 #include "cli/commands.hpp"
 #include "cli/environment.hpp"
 #include "cli/machine_probe.hpp"
+#include "cli/output_file.hpp"
 #include "cli/report_builder.hpp"
 #include "cli/run_directory.hpp"
 #include "config/machine.hpp"
@@ -173,12 +173,9 @@ void write_report(const RunDirectory& run, const config::RunConfig& config, std:
   ledger->set_stage(row);
   const auto html = report::render_html(build_report(*ledger, config, run.paths.run));
   const auto path = run.paths.run / "report.html";
-  {
-    std::ofstream out(path.string() + ".tmp");
-    out << html;
-    if (!out.flush()) throw std::runtime_error(path.string() + ": cannot write the report");
-  }
-  fs::rename(path.string() + ".tmp", path);
+  OutputFile out(path.string());
+  out.stream() << html;
+  out.commit();
   row.spent_seconds = std::chrono::duration<double>(Clock::now() - started).count();
   ledger->set_stage(row);
   std::cerr << "report: " << path.string() << "\n";
