@@ -50,11 +50,6 @@ std::filesystem::path data_directory() {
   return own.empty() ? CHARTER_DATA_DIR : own;
 }
 
-std::filesystem::path data_file(const std::string& configured, const char* authored_name) {
-  if (!configured.empty()) return configured;
-  return data_directory() / authored_name;
-}
-
 config::RunConfig load_run_config(const std::string& file,
                                   const std::vector<std::string>& overrides) {
   return config::load_config(file, overrides, default_model());

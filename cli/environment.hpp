@@ -17,11 +17,6 @@ namespace charter::cli {
 // Where the authored files are: CHARTER_DATA_DIR, else the source tree's config/.
 [[nodiscard]] std::filesystem::path data_directory();
 
-// `configured`, or the project's authored file of that name, "prompts/red_team.jsonl" for one:
-// under CHARTER_DATA_DIR, else under the source tree's config/.
-[[nodiscard]] std::filesystem::path data_file(const std::string& configured,
-                                              const char* authored_name);
-
 // load_config with the default model.
 [[nodiscard]] config::RunConfig load_run_config(const std::string& file,
                                                 const std::vector<std::string>& overrides);

@@ -12,6 +12,8 @@
 #include <random>
 #include <sstream>
 
+#include "cli/output_file.hpp"
+#include "model/mapped_file.hpp"
 #include "model/model_files.hpp"
 
 namespace charter::cli {
@@ -19,22 +21,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string read_text(const fs::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// Complete or not at all.
 void write_text(const fs::path& path, const std::string& text) {
-  const fs::path temporary = path.string() + ".tmp";
-  {
-    std::ofstream out(temporary);
-    out << text;
-    if (!out.flush()) throw std::runtime_error(path.string() + ": cannot write; expected a writable run directory with free space");
-  }
-  fs::rename(temporary, path);
+  OutputFile out(path.string());
+  out.stream() << text;
+  out.commit();
 }
 
 std::string random_id() {
@@ -75,7 +65,7 @@ std::string join(const std::vector<std::string>& parts) {
 // The run's id, made with the directory.
 std::string manifest_id(const fs::path& path, const config::RunConfig& config) {
   if (fs::exists(path)) {
-    const auto manifest = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+    const auto manifest = nlohmann::json::parse(model::read_text_file(path), nullptr, /*allow_exceptions=*/false);
     if (!manifest.is_object() || !manifest.contains("run_id"))
       throw std::runtime_error(path.string() + ": expected a JSON object with run_id; the file is damaged");
     return manifest["run_id"].get<std::string>();
@@ -95,7 +85,7 @@ RunDirectory open_run_directory(const config::RunConfig& config) {
   const auto config_path = run.paths.run / "config.toml";
   if (fs::exists(config_path)) {
     run.resumed = true;
-    const auto original = config::parse_config(read_text(config_path), config_path.string(), {}, "");
+    const auto original = config::parse_config(model::read_text_file(config_path), config_path.string(), {}, "");
     const auto difference = config::compare_for_resume(original, config);
     if (!difference.refused.empty())
       throw std::runtime_error(run.paths.run.string() + " holds a run with other settings that cannot change: " + join(difference.refused) +
