@@ -2,12 +2,14 @@
 
 #include <stdexcept>
 
+#include "model/device.hpp"
 #include "model/snapshot.hpp"
 
 namespace charter::actors {
 namespace {
 
-// Where a model of this name is read from; each of the paper's parts is base unless the configuration names another model.
+// Where a model of this name is read from; each of the paper's parts is base unless the
+// configuration names another model.
 const std::string& configured(const config::RunConfig& config, const std::string& name) {
   if (name == "helpful") return config.models.helpful;
   if (name == "judge") return config.models.judge;
@@ -25,14 +27,18 @@ std::string weights_name(const config::RunConfig& config, const std::string& nam
 
 namespace {
 
-std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path, const config::RunConfig& config) {
+std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path,
+                                        const config::RunConfig& config) {
   if (!std::filesystem::exists(path))
-    throw std::runtime_error(path.string() + ": no such model; the stage that makes it has not run");
+    throw std::runtime_error(path.string() +
+                             ": no such model; the stage that makes it has not run");
   const auto files = model::load_model(path);
   auto loaded = std::make_shared<LoadedModel>();
-  loaded->transformer = model::make_transformer(files);
-  loaded->text = std::make_shared<const PolicyText>(std::make_shared<const model::Tokenizer>(files.tokenizer),
-                                                    model::chat_format_from_name(config.models.policy_format));
+  loaded->transformer = model::on_device(model::make_transformer(files),
+                                         model::require_device(config.machine.device));
+  loaded->text =
+      std::make_shared<const PolicyText>(std::make_shared<const model::Tokenizer>(files.tokenizer),
+                                         model::chat_format_from_name(config.models.policy_format));
   loaded->source = path.filename().string();
   loaded->quantization = files.quantization;
   return loaded;
@@ -41,7 +47,9 @@ std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path, const
 template <class Map>
 auto find(const Map& map, const std::string& name, const char* what) {
   const auto it = map.find(name);
-  if (it == map.end()) throw std::invalid_argument(std::string(what) + ": " + name + ", expected a model that was prepared");
+  if (it == map.end())
+    throw std::invalid_argument(std::string(what) + ": " + name +
+                                ", expected a model that was prepared");
   return it->second;
 }
 
@@ -53,7 +61,8 @@ void PhaseModels::prepare(const std::string& name, bool packed) {
   if (!loaded) loaded = read(weights_ / directory, config_);
   if (packed && !packed_.contains(directory))
     packed_[directory] = model::PackedModel::make(
-        loaded->transformer, config_.rollout.precision == "int8" ? model::Precision::kInt8 : model::Precision::kFloat32,
+        loaded->transformer,
+        config_.rollout.precision == "int8" ? model::Precision::kInt8 : model::Precision::kFloat32,
         config_.rollout.batch);
 }
 
@@ -66,9 +75,12 @@ std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string&
 }
 
 feedback::PreferenceModel PhaseModels::preference_model() const {
-  return feedback::with_snapshot(load("pm_init")->transformer, model::read_snapshot(weights_ / "pm.safetensors"));
+  return feedback::with_snapshot(load("pm_init")->transformer,
+                                 model::read_snapshot(weights_ / "pm.safetensors"));
 }
 
-model::LoraOptions PhaseModels::lora() const { return {.rank = config_.lora.rank, .alpha = config_.lora.alpha}; }
+model::LoraOptions PhaseModels::lora() const {
+  return {.rank = config_.lora.rank, .alpha = config_.lora.alpha};
+}
 
 }  // namespace charter::actors

@@ -1,36 +1,19 @@
-// One step of the cached forward pass: any mix of prompt tokens and decoding tokens of many
-// sequences, each token one row. Writes their keys and values into the cache and hands the chosen
-// rows' logits to a function. Used by one thread, which it shares the work of with LibTorch's pool
-// (at::get_num_threads() members).
+// The step of model/step_forward.hpp by our kernels on packed weights. Used by one thread, which it
+// shares the work of with LibTorch's pool (at::get_num_threads() members).
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <vector>
 
-#include "model/cached_attention.hpp"
 #include "model/kv_cache.hpp"
-#include "model/packed_model_impl.hpp"
+#include "model/step_forward.hpp"
 
 namespace charter::model {
 
-struct StepBatch {
-  std::vector<int32_t> tokens;     // [rows]
-  std::vector<int64_t> positions;  // [rows]
-  std::vector<int32_t> owner;      // [rows] index into sequences
-  std::vector<StepSequence> sequences;
-  std::vector<int64_t> logit_rows;  // rows whose next-token logits are wanted
-  void clear();
-};
-
-// Called once for each logit row, by any member of the team, with [V] logits that are valid during
-// the call.
-using LogitSink = std::function<void(int64_t index, float* logits)>;
-
-class CachedForward {
+class CachedForward : public StepForward {
  public:
   CachedForward(const ModelConfig& config, const KvCache& kv);
 
-  void run(const PackedModel::Impl& model, const StepBatch& batch, const LogitSink& sink);
+  void run(const PackedModel::Impl& model, const StepBatch& batch, const LogitSink& sink) override;
 
  private:
   struct Pass;  // one member's view of a running step

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/cached_forward.hpp"
+#include "model/device_forward.hpp"
 #include "model/request_checks.hpp"
 #include "model/sampler.hpp"
 #include "model/scheduler.hpp"
@@ -17,6 +19,15 @@ namespace {
 
 bool contains(const std::vector<int32_t>& ids, int32_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+std::optional<at::Device> device_of(const PackedModel& model) {
+  return model.impl().on_device ? std::optional(model.device()) : std::nullopt;
+}
+
+std::unique_ptr<StepForward> forward_of(const PackedModel& model, const KvCache& kv) {
+  if (model.impl().on_device) return std::make_unique<DeviceForward>(kv);
+  return std::make_unique<CachedForward>(model.config(), kv);
 }
 
 }  // namespace
@@ -35,16 +46,17 @@ struct Engine::Impl {
         tokenizer(std::move(t)),
         version(v),
         options(checked(o, model->config())),
-        scheduler(model->config(), options),
-        forward(model->config(), scheduler.kv()) {}
+        scheduler(model->config(), options, device_of(*model)),
+        forward(forward_of(*model, scheduler.kv())) {}
 
   std::vector<Completion> step();
   void want_logits();
   void use_logits(Wanted& wanted, std::span<const float> logits) const;
   void apply(const Wanted& wanted);
+  void stream(Sequence& sequence, const Completion& so_far, bool ended);
   std::optional<FinishReason> finished(const Sequence& s) const;
   [[nodiscard]] bool stop_string_in_tail(const Sequence& s) const;
-  Completion complete(std::unique_ptr<Sequence> s, FinishReason reason) const;
+  Completion complete(Sequence& s, FinishReason reason) const;
 
   std::shared_ptr<const PackedModel> model;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -52,10 +64,11 @@ struct Engine::Impl {
   EngineOptions options;
   EngineStats stats;
   Scheduler scheduler;
-  CachedForward forward;
+  std::unique_ptr<StepForward> forward;
   StepBatch batch;
   std::vector<Wanted> wanted;
   std::vector<Completion> cancelled;
+  std::vector<Delta> deltas;
 };
 
 // Rows whose next-token distribution a request needs: its last one when it samples, all from the
@@ -110,6 +123,17 @@ void Engine::Impl::apply(const Wanted& w) {
   if (request.continuation.empty()) w.sequence->tokens.push_back(w.result.token);
 }
 
+void Engine::Impl::stream(Sequence& s, const Completion& c, bool ended) {
+  const GenerationRequest& r = s.request;
+  if (!r.stream || !r.continuation.empty() || !r.candidates.empty() || c.tokens.empty()) return;
+  Delta delta{r.id, c.tokens.back(), c.logprobs.back(), {}};
+  if (tokenizer != nullptr) {
+    if (!s.stream) s.stream.emplace(*tokenizer, r.sampling.stop);
+    delta.text = ended ? s.stream->rest_of(c.text) : s.stream->push(delta.token);
+  }
+  deltas.push_back(std::move(delta));
+}
+
 // Looks at the newest tokens only: a string of n bytes ends in at most n tokens, and a few more
 // cover tokens that decode to nothing.
 bool Engine::Impl::stop_string_in_tail(const Sequence& s) const {
@@ -140,17 +164,17 @@ std::optional<FinishReason> Engine::Impl::finished(const Sequence& s) const {
   return std::nullopt;
 }
 
-Completion Engine::Impl::complete(std::unique_ptr<Sequence> s, FinishReason reason) const {
-  Completion c = std::move(s->completion);
-  c.id = s->request.id;
+Completion Engine::Impl::complete(Sequence& s, FinishReason reason) const {
+  Completion c = std::move(s.completion);
+  c.id = s.request.id;
   c.finish = reason;
-  c.prompt_tokens = s->prompt_size();
+  c.prompt_tokens = s.prompt_size();
   if (tokenizer == nullptr) return c;
   std::span<const int32_t> text(c.tokens);
   if (reason == FinishReason::kStopToken) text = text.first(text.size() - 1);
   c.text = tokenizer->decode(text, true);
   size_t cut = c.text.size();
-  for (const std::string& stop : s->request.sampling.stop) cut = std::min(cut, c.text.find(stop));
+  for (const std::string& stop : s.request.sampling.stop) cut = std::min(cut, c.text.find(stop));
   c.text.resize(cut);
   return c;
 }
@@ -158,12 +182,13 @@ Completion Engine::Impl::complete(std::unique_ptr<Sequence> s, FinishReason reas
 std::vector<Completion> Engine::Impl::step() {
   std::vector<Completion> done = std::move(cancelled);
   cancelled.clear();
+  deltas.clear();
   const auto begin = std::chrono::steady_clock::now();
   const int64_t decoded_before = stats.decode_tokens;
   scheduler.plan(batch, stats);
   if (batch.tokens.empty()) return done;
   want_logits();
-  forward.run(model->impl(), batch, [&](int64_t index, float* logits) {
+  forward->run(model->impl(), batch, [&](int64_t index, float* logits) {
     use_logits(wanted[static_cast<size_t>(index)],
                {logits, static_cast<size_t>(model->config().vocab_size)});
   });
@@ -172,7 +197,13 @@ std::vector<Completion> Engine::Impl::step() {
   const auto scheduled = scheduler.scheduled();
   for (Sequence* sequence : scheduled) {
     const auto reason = finished(*sequence);
-    if (reason) done.push_back(complete(scheduler.retire(sequence), *reason));
+    if (!reason) {
+      stream(*sequence, sequence->completion, false);
+      continue;
+    }
+    const auto retired = scheduler.retire(sequence);
+    done.push_back(complete(*retired, *reason));
+    stream(*retired, done.back(), true);
   }
   // A shared step's time is divided by its rows.
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
@@ -201,11 +232,12 @@ void Engine::submit(GenerationRequest request) {
 bool Engine::cancel(uint64_t id) {
   auto sequence = impl_->scheduler.remove(id);
   if (sequence == nullptr) return false;
-  impl_->cancelled.push_back(impl_->complete(std::move(sequence), FinishReason::kCancelled));
+  impl_->cancelled.push_back(impl_->complete(*sequence, FinishReason::kCancelled));
   return true;
 }
 
 std::vector<Completion> Engine::step() { return impl_->step(); }
+const std::vector<Delta>& Engine::deltas() const { return impl_->deltas; }
 bool Engine::idle() const { return impl_->scheduler.idle() && impl_->cancelled.empty(); }
 int32_t Engine::free_slots() const { return static_cast<int32_t>(impl_->scheduler.free_slots()); }
 
@@ -213,6 +245,10 @@ void Engine::set_weights(std::shared_ptr<const PackedModel> model, WeightVersion
   if (!(model->config() == impl_->model->config())) {
     throw std::invalid_argument(
         "model: a different configuration, expected the one the engine was made for");
+  }
+  if (device_of(*model) != device_of(*impl_->model)) {
+    throw std::invalid_argument("model: on " + model->device().str() +
+                                ", expected the engine's device " + impl_->model->device().str());
   }
   impl_->model = std::move(model);
   impl_->version = version;

@@ -36,6 +36,17 @@ struct GenerationRequest {
   std::vector<int32_t> continuation;  // not empty: score these tokens instead of sampling
   std::vector<int32_t> candidates;    // not empty: score each as the one token after the prompt
   SamplingParams sampling;
+  bool stream = false;  // deltas() has each of its tokens
+};
+
+// A sampled token of a streaming request, the step it was sampled in.
+struct Delta {
+  uint64_t id = 0;
+  int32_t token = 0;
+  float logprob = 0;
+  // What may be shown of the text since the last delta. All of a request's joined are its
+  // Completion's text.
+  std::string text;
 };
 
 enum class FinishReason { kStopToken, kStopString, kLength, kContext, kScored, kCancelled };
@@ -89,7 +100,8 @@ class Engine {
 
   // One prefill chunk or one decode step over all running sequences. Returns what finished in it.
   [[nodiscard]] std::vector<Completion> step();
-  [[nodiscard]] bool idle() const;           // nothing queued, nothing running
+  [[nodiscard]] const std::vector<Delta>& deltas() const;  // of the last step
+  [[nodiscard]] bool idle() const;                         // nothing queued, nothing running
   [[nodiscard]] int32_t free_slots() const;  // slots a submit would fill without queueing
 
   // Takes effect at the next step. Running sequences go on with their KV; prefix entries of other

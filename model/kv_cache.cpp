@@ -1,5 +1,7 @@
 #include "model/kv_cache.hpp"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
@@ -9,23 +11,33 @@ namespace charter::model {
 
 void KvCache::Free::operator()(float* p) const { std::free(p); }
 
-KvCache::KvCache(const ModelConfig& config)
-    : layers_(config.num_layers),
+KvCache::KvCache(const ModelConfig& config, std::optional<at::Device> device)
+    : device_(device),
+      layers_(config.num_layers),
       heads_(config.num_kv_heads),
       dim_(config.head_dim),
       plane_(config.head_dim * kKvBlockTokens) {}
 
+KvCache::Block KvCache::make_block() const {
+  Block block;
+  if (device_) {
+    block.tensor = at::zeros({layers_, 2, heads_, kKvBlockTokens, dim_},
+                             at::TensorOptions(at::kFloat).device(*device_));
+    return block;
+  }
+  const auto bytes = static_cast<size_t>((block_bytes() + 63) / 64 * 64);
+  block.data.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
+  if (block.data == nullptr) throw std::bad_alloc();
+  // Kernels read whole vectors of a block before its last token is written and mask them after:
+  // any finite value will do, but not what fresh memory may hold.
+  std::fill_n(block.data.get(), bytes / sizeof(float), 0.0f);
+  return block;
+}
+
 int32_t KvCache::acquire() {
   if (free_.empty()) {
-    Block block;
-    const auto bytes = static_cast<size_t>((block_bytes() + 63) / 64 * 64);
-    block.data.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
-    if (block.data == nullptr) throw std::bad_alloc();
-    // Kernels read whole vectors of a block before its last token is written and mask them after:
-    // any finite value will do, but not what fresh memory may hold.
-    std::fill_n(block.data.get(), bytes / sizeof(float), 0.0f);
     free_.push_back(static_cast<int32_t>(blocks_.size()));
-    blocks_.push_back(std::move(block));
+    blocks_.push_back(make_block());
   }
   const int32_t index = free_.back();
   free_.pop_back();
@@ -56,6 +68,10 @@ void KvCache::write(int32_t block, int64_t slot, int64_t layer, const float* key
 }
 
 void KvCache::copy_prefix(int32_t from, int32_t to, int64_t tokens) const {
+  if (device_) {
+    tensor(to).narrow(3, 0, tokens).copy_(tensor(from).narrow(3, 0, tokens));
+    return;
+  }
   for (int64_t layer = 0; layer < layers_; ++layer) {
     for (int64_t head = 0; head < heads_; ++head) {
       const float* k = keys(from, layer, head);

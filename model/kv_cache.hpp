@@ -1,12 +1,15 @@
 // Keys and values of past tokens in blocks of 64 tokens, counted by reference: sequences that share
 // a prefix share its blocks. A block holds, for each layer and key head, the keys transposed [d,
 // 64] and the values [64, d], both in the layout the attention kernels read as the right-hand side
-// of a matrix product. Used by one thread at a time; members of a team may write different tokens
-// at once.
+// of a matrix product. On another device a block is one tensor. Used by one thread at a time;
+// members of a team may write different tokens at once.
 #pragma once
+#include <ATen/core/Tensor.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "model/model_config.hpp"
@@ -17,7 +20,8 @@ constexpr int64_t kKvBlockTokens = 64;
 
 class KvCache {
  public:
-  explicit KvCache(const ModelConfig& config);
+  // With `device`, blocks are tensors on it for model/device_forward.hpp.
+  explicit KvCache(const ModelConfig& config, std::optional<at::Device> device = std::nullopt);
 
   // A block nobody else holds; its contents are whatever they were. The caller owns one reference.
   [[nodiscard]] int32_t acquire();
@@ -30,6 +34,11 @@ class KvCache {
   }
   [[nodiscard]] float* values(int32_t block, int64_t layer, int64_t head) const {
     return keys(block, layer, head) + plane_;
+  }
+
+  // [layers, 2, kv_heads, 64, d]: keys, then values. Only with a device.
+  [[nodiscard]] const at::Tensor& tensor(int32_t block) const {
+    return blocks_[static_cast<size_t>(block)].tensor;
   }
 
   // Writes one token's rotated keys and its values, [kv_heads, d] each.
@@ -48,9 +57,13 @@ class KvCache {
   };
   struct Block {
     std::unique_ptr<float[], Free> data;
+    at::Tensor tensor;
     int32_t references = 0;
   };
 
+  [[nodiscard]] Block make_block() const;
+
+  std::optional<at::Device> device_;
   int64_t layers_, heads_, dim_, plane_;  // plane_: floats of one head's keys in a block
   int64_t in_use_ = 0;
   std::vector<Block> blocks_;

@@ -124,6 +124,11 @@ std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transfor
     throw std::invalid_argument("batch_class: got " + std::to_string(batch_class) +
                                 ", expected >= 1");
   }
+  if (!transformer.embedding.is_cpu()) {
+    if (precision == Precision::kFloat32) return make_unpacked(transformer);
+    throw std::invalid_argument("precision: got one of the CPU's kernels, expected float32 on " +
+                                transformer.embedding.device().str());
+  }
   const at::NoGradGuard no_grad;
   auto base = std::make_shared<PackedBase>();
   base->config = transformer.config;
@@ -155,6 +160,7 @@ std::shared_ptr<const PackedModel> PackedModel::with_adapters(
     throw std::invalid_argument(
         "transformer: its config differs from the packed base's, expected the same model");
   }
+  if (impl_->on_device) return make_unpacked(transformer, impl_->on_device.get());
   const at::NoGradGuard no_grad;
   auto impl = std::make_shared<Impl>();
   impl->base = impl_->base;
@@ -162,7 +168,12 @@ std::shared_ptr<const PackedModel> PackedModel::with_adapters(
   return std::make_shared<const PackedModel>(std::move(impl));
 }
 
-const ModelConfig& PackedModel::config() const { return impl_->base->config; }
-int64_t PackedModel::packed_bytes() const { return impl_->base->bytes; }
+const ModelConfig& PackedModel::config() const {
+  return impl_->on_device ? impl_->on_device->transformer.config : impl_->base->config;
+}
+int64_t PackedModel::packed_bytes() const { return impl_->on_device ? 0 : impl_->base->bytes; }
+at::Device PackedModel::device() const {
+  return impl_->on_device ? impl_->on_device->transformer.embedding.device() : at::Device(at::kCPU);
+}
 
 }  // namespace charter::model

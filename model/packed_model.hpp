@@ -17,7 +17,8 @@ enum class Precision {
 
 class PackedModel {
  public:
-  // Packs `transformer`. Its adapters stay beside the packed base (two thin products a layer), so
+  // Packs `transformer`, or copies it where its tensors are on another device than the CPU. Its
+  // adapters stay beside the packed base (two thin products a layer), so
   // that with_adapters() costs nothing but their copy. One packing serves every batch size;
   // batch_class >= 1 is a hint.
   static std::shared_ptr<const PackedModel> make(const Transformer& transformer,
@@ -29,7 +30,8 @@ class PackedModel {
       const Transformer& transformer) const;
 
   [[nodiscard]] const ModelConfig& config() const;
-  [[nodiscard]] int64_t packed_bytes() const;
+  [[nodiscard]] int64_t packed_bytes() const;  // 0 on other devices
+  [[nodiscard]] at::Device device() const;
 
   struct Impl;
   explicit PackedModel(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

@@ -60,10 +60,23 @@ struct PackedBase {
   int64_t bytes = 0;     // of the panels
 };
 
+// A model that stays as it is, for devices without our kernels.
+struct DeviceModel {
+  Transformer transformer;
+  RopeTable rope;  // max_position rows, on the transformer's device
+};
+
 struct PackedModel::Impl {
+  std::shared_ptr<const DeviceModel> on_device;  // set: nothing below is
   std::shared_ptr<const PackedBase> base;
   std::vector<PackedAdapters> adapters;  // by layer; empty when the model has none
   std::optional<PackedAdapter> head_adapter;
 };
+
+// What PackedModel::make gives for tensors on another device than the CPU: copies, since a learner
+// in the same process updates its tensors in place. With `base`, an earlier copy of the same model,
+// only adapters are copied.
+[[nodiscard]] std::shared_ptr<const PackedModel> make_unpacked(const Transformer& transformer,
+                                                               const DeviceModel* base = nullptr);
 
 }  // namespace charter::model

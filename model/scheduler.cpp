@@ -17,8 +17,9 @@ std::vector<int32_t> inputs_of(const GenerationRequest& request) {
 
 }  // namespace
 
-Scheduler::Scheduler(const ModelConfig& config, const EngineOptions& options)
-    : options_(options), kv_(config), prefixes_(kv_, options.prefix_cache_bytes) {}
+Scheduler::Scheduler(const ModelConfig& config, const EngineOptions& options,
+                     std::optional<at::Device> device)
+    : options_(options), kv_(config, device), prefixes_(kv_, options.prefix_cache_bytes) {}
 
 Scheduler::~Scheduler() = default;
 

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "model/cached_forward.hpp"
 #include "model/engine.hpp"
 #include "model/kv_cache.hpp"
 #include "model/prefix_cache.hpp"
+#include "model/step_forward.hpp"
+#include "model/text_stream.hpp"
 
 namespace charter::model {
 
@@ -26,6 +28,7 @@ struct Sequence {
   std::vector<PrefixCache::NodePtr> entered;
   size_t first_entered = 0;
   Completion completion;
+  std::optional<TextStream> stream;  // of a request that streams, where there is a tokenizer
 
   [[nodiscard]] int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   [[nodiscard]] int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }
@@ -33,7 +36,9 @@ struct Sequence {
 
 class Scheduler {
  public:
-  Scheduler(const ModelConfig& config, const EngineOptions& options);
+  // `device`: where keys and values lie as tensors (model/kv_cache.hpp).
+  Scheduler(const ModelConfig& config, const EngineOptions& options,
+            std::optional<at::Device> device = std::nullopt);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;

@@ -43,5 +43,43 @@ TEST(StopString, ThatNeverComesLeavesTheTextWhole) {
   EXPECT_EQ(c.text, generate({}).text);
 }
 
+TEST(Stream, GivesEachTokenAndTheTextInPieces) {
+  for (const auto& stop :
+       std::vector<std::vector<std::string>>{{}, {"ba"}, {"é"}, {"never", "aab"}}) {
+    Engine engine(PackedModel::make(tiny_transformer({.vocab = 4})), four_tokens(), {},
+                  {.max_batch = 2, .max_context = 512});
+    auto request = request_of(0, {2, 3, 2}, 200, 3.0);
+    request.sampling.stop = stop;
+    request.stream = true;
+    engine.submit(request);
+    request.id = 1;
+    request.stream = false;
+    engine.submit(request);
+    std::string text;
+    std::vector<int32_t> tokens;
+    std::vector<float> logprobs;
+    std::map<uint64_t, Completion> done;
+    while (!engine.idle()) {
+      for (Completion& c : engine.step()) done[c.id] = std::move(c);
+      for (const Delta& delta : engine.deltas()) {
+        EXPECT_EQ(delta.id, 0u);
+        tokens.push_back(delta.token);
+        logprobs.push_back(delta.logprob);
+        text += delta.text;
+        const size_t shown = text.size();
+        for (const std::string& s : stop) {
+          // Nothing that is shown is taken back, nor is it the beginning of a stop string that
+          // came.
+          EXPECT_EQ(text.find(s), std::string::npos) << shown;
+        }
+      }
+    }
+    EXPECT_EQ(text, done.at(0).text);
+    EXPECT_EQ(tokens, done.at(0).tokens);
+    EXPECT_EQ(logprobs, done.at(0).logprobs);
+    EXPECT_EQ(done.at(1).text, done.at(0).text);
+  }
+}
+
 }  // namespace
 }  // namespace charter::model
