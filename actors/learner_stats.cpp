@@ -4,9 +4,9 @@
 
 namespace charter::actors {
 
-std::string to_json(const model::SftStats& s) {
+std::string to_json(const model::SftStats& s, int64_t cut) {
   return nlohmann::json{{"examples", s.examples}, {"tokens", s.tokens}, {"loss_tokens", s.loss_tokens}, {"loss", s.loss},
-                        {"grad_norm", s.grad_norm}, {"learning_rate", s.learning_rate}}
+                        {"grad_norm", s.grad_norm}, {"learning_rate", s.learning_rate}, {"cut", cut}}
       .dump();
 }
 

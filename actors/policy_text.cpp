@@ -45,7 +45,7 @@ PolicyText::Example PolicyText::example(std::string_view prompt_text, std::strin
   const auto extra = std::max<int64_t>(0, static_cast<int64_t>(tokens.size()) - max_tokens);
   tokens.erase(tokens.begin(), tokens.begin() + extra);
   loss_from = std::max<int64_t>(1, loss_from - extra);
-  return {std::move(tokens), loss_from};
+  return {std::move(tokens), loss_from, extra};
 }
 
 std::vector<int32_t> PolicyText::plain(std::string_view text) const { return tokenizer_->encode(text, /*parse_special=*/false); }

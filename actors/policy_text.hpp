@@ -26,6 +26,7 @@ class PolicyText {
   struct Example {
     std::vector<int32_t> tokens;
     int64_t loss_from = 0;
+    int64_t cut = 0;  // tokens lost at the beginning
   };
   [[nodiscard]] Example example(std::string_view prompt_text, std::string_view response_text, int64_t max_tokens) const;
 

@@ -74,8 +74,9 @@ struct ScoreRecord {
   double first = 0, second = 0;   // PM logits
   double p_first = 0.5;           // label
   std::string purpose;
+  int64_t cut = 0;                // of the two conversations: longer than pm_train.max_tokens, lost their beginning
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ScoreRecord, first, second, p_first, purpose)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ScoreRecord, first, second, p_first, purpose, cut)
 
 struct ActivationRecord {
   std::string group, split;

@@ -1,5 +1,8 @@
+#include <cmath>
 #include <map>
+#include <set>
 
+#include "actors/work.hpp"
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
 
@@ -28,6 +31,52 @@ void add_quarantined(const store::Ledger& ledger, std::vector<std::string>& out)
   }
 }
 
+// What the run's own check of its data files found, where rows were left out.
+void add_data_lines(const store::Ledger& ledger, std::vector<std::string>& out) {
+  std::set<std::string> seen;  // each start says it again
+  for (const auto& event : ledger.events(kEventsRead)) {
+    const auto& text = event.text;
+    if (!text.starts_with("data.") || text.find(" skipped (") == std::string::npos) continue;
+    if (seen.insert(text).second) out.push_back(text);
+  }
+}
+
+// Conversations of training and scoring that were longer than their stage reads.
+void add_cut(const store::Ledger& ledger, std::vector<std::string>& out) {
+  const auto say = [&out](const std::string& what, double cut, double all, const char* key) {
+    if (!(cut > 0)) return;
+    out.push_back(what + ": " + std::to_string(static_cast<int64_t>(cut)) + " of " +
+                  std::to_string(static_cast<int64_t>(all)) + " conversations were longer than " +
+                  key + " and lost their beginning.");
+  };
+  struct Trained {
+    const char *model, *what, *count, *key;
+    double conversations;  // in one of what `count` counts
+  };
+  constexpr Trained kTrained[] = {
+      {"sl", "sl_train", "examples", "sl_train.max_tokens", 1},
+      {"pmp", "PM pre-training", "pairs", "pm_train.max_tokens", 2},
+      {"pm", "PM training", "pairs", "pm_train.max_tokens", 2},
+      {"pm_online", "online PM training", "pairs", "pm_train.max_tokens", 2}};
+  for (const auto& trained : kTrained) {
+    double cut = 0, all = 0;
+    for (const auto& version : surviving_versions(ledger, trained.model)) {
+      const double n = version.number("cut");
+      if (std::isnan(n)) continue;
+      cut += n;
+      all += trained.conversations * version.number(trained.count);
+    }
+    say(trained.what, cut, all, trained.key);
+  }
+  double cut = 0, all = 0;
+  for_each_body<actors::ScoreRecord>(ledger, "pm_score", "score",
+                                     [&](const actors::ScoreRecord& r, const auto&) {
+                                       cut += static_cast<double>(r.cut);
+                                       all += 2;
+                                     });
+  say("PM accuracy", cut, all, "pm_train.max_tokens");
+}
+
 // Quarantines are counted above, so their events are not repeated.
 void add_events(const store::Ledger& ledger, std::vector<std::string>& out) {
   std::vector<std::string> texts;
@@ -49,7 +98,9 @@ std::vector<std::string> build_warnings(const store::Ledger& ledger) {
     out.push_back("Stage " + stage.name + " was skipped" +
                   (stage.reason.empty() ? "." : ": " + stage.reason));
   }
+  add_data_lines(ledger, out);
   add_quarantined(ledger, out);
+  add_cut(ledger, out);
   add_events(ledger, out);
   return out;
 }
