@@ -140,7 +140,7 @@ report::ReportData build_report(const store::Ledger& ledger, const config::RunCo
   data.stages = stage_rows(ledger);
   data.charts = build_charts(ledger);
   data.samples = build_samples(ledger);
-  data.judges = build_judges(ledger, data.notes);
+  data.judges = build_judges(ledger);
   data.preference_models = build_preference_models(ledger);
   auto evaluation = build_evaluation(ledger, config);
   data.evaluation_judge = std::move(evaluation.judge);
@@ -172,6 +172,12 @@ nlohmann::ordered_json run_status(const store::Ledger& ledger, const std::string
   out["policy"]["rollout_versions"] = std::move(versions);
   out["policy"]["kl_k1"] = number(policy, "kl_k1");
   out["policy"]["reward_mean"] = number(policy, "reward_mean");
+  out["label_sources"] = nlohmann::ordered_json::array();
+  std::vector<std::string> unnamed;
+  for (const auto& row : build_label_sources(ledger, unnamed)) {
+    out["label_sources"].push_back(
+        {{"data", row.data}, {"human", row.human}, {"ai", row.ai}, {"authored", row.authored}});
+  }
   out["pm"]["version"] = nullptr;
   if (const auto version = newest_pm_version(ledger)) out["pm"]["version"] = *version;
   out["pm"]["accuracy"] = pm_accuracy(ledger);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -10,6 +11,8 @@
 
 namespace charter::cli {
 namespace {
+
+constexpr double kUnbounded = 800;  // Elo: where an interval without a bound is cut, 99 % of wins
 
 // Snapshots in the order of training, whatever else was compared after them.
 struct Players {
@@ -109,6 +112,47 @@ std::string describe_judge(const store::Ledger& ledger, const Comparisons& compa
   return text + "; each comparison is a win of the preferred answer";
 }
 
+// P(at least k of n wins) when each is won with probability p.
+double at_least(int64_t k, int64_t n, double p) {
+  double sum = 0;
+  for (int64_t wins = k; wins <= n; ++wins) {
+    const auto a = static_cast<double>(wins), b = static_cast<double>(n - wins);
+    sum += std::exp(std::lgamma(a + b + 1) - std::lgamma(a + 1) - std::lgamma(b + 1) +
+                    a * std::log(p) + b * std::log1p(-p));
+  }
+  return sum;
+}
+
+// Lower end of the exact 95 % interval of a win probability (Clopper and Pearson 1934), as Elo.
+double lowest_elo(int64_t wins, int64_t n) {
+  double low = -kUnbounded, high = kUnbounded;
+  for (int step = 0; step < 40; ++step) {
+    const double elo = (low + high) / 2;
+    (at_least(wins, n, feedback::elo_win_fraction(elo, 0)) < 0.025 ? low : high) = elo;
+  }
+  return low;
+}
+
+// Resampling a handful of comparisons that all went one way gives them back: the bootstrap then
+// sees no doubt. Below kFew direct ones the interval reaches at least as far as the exact one of
+// the share of wins; a draw counts against whatever the end is to show.
+void widen_if_few(const std::vector<feedback::Match>& matches, size_t player, size_t anchor,
+                  report::Estimate& elo) {
+  constexpr int64_t kFew = 30;
+  int64_t n = 0, won = 0, lost = 0;
+  for (const auto& match : matches) {
+    const bool first = match.i == player && match.j == anchor;
+    if (!first && !(match.i == anchor && match.j == player)) continue;
+    const double points = first ? match.score_i : 1 - match.score_i;
+    ++n;
+    won += static_cast<int64_t>(points > 0.5);
+    lost += static_cast<int64_t>(points < 0.5);
+  }
+  if (n >= kFew) return;
+  elo.low = std::min(elo.low, lowest_elo(won, n));
+  elo.high = std::max(elo.high, -lowest_elo(lost, n));
+}
+
 std::vector<std::optional<report::Estimate>> ratings(const Comparisons& comparisons,
                                                      const std::string& purpose, size_t anchor,
                                                      const config::RunConfig& config,
@@ -124,6 +168,7 @@ std::vector<std::optional<report::Estimate>> ratings(const Comparisons& comparis
     games[i] += elo[i].games;
     if (elo[i].games == 0 || !elo[i].connected) continue;
     out[i] = {.value = elo[i].elo, .low = elo[i].low, .high = elo[i].high};
+    if (i != anchor) widen_if_few(at->second, i, anchor, *out[i]);
   }
   return out;
 }

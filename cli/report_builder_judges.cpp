@@ -64,8 +64,7 @@ double soft_loss(double difference, double p) {
 
 }  // namespace
 
-std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger,
-                                           std::vector<std::string>& notes) {
+std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger) {
   struct Source {
     const char *phase, *kind, *use;
   };
@@ -74,7 +73,6 @@ std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger,
                                  {"rl", "pair", "labels of the online PM"},
                                  {"eval_judge", "judge", "evaluation"}};
   std::vector<report::JudgeRow> rows;
-  bool contrast = false;
   for (const auto& [phase, kind, use] : kSources) {
     std::map<std::pair<std::string, std::string>, Verdicts> by_judge;
     for_each_body<actors::PreferenceRecord>(ledger, phase, kind,
@@ -82,14 +80,12 @@ std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger,
                                               by_judge[{r.method, r.judge_id}].add(r);
                                             });
     for (const auto& [judge, verdicts] : by_judge) {
-      contrast |= judge.first == feedback::kLikelihoodContrast && verdicts.flips_measured > 0;
-      rows.push_back(verdicts.row(judge_name(judge.first, judge.second), use));
+      auto row = verdicts.row(judge_name(judge.first, judge.second), use);
+      if (verdicts.flips_measured > 0)
+        row.flip_kind =
+            judge.first == feedback::kLikelihoodContrast ? "length normalization" : "order";
+      rows.push_back(std::move(row));
     }
-  }
-  if (contrast) {
-    notes.push_back(
-        "A likelihood contrast scores each answer alone and has no order to swap; its flips are "
-        "labels whose sign depends on normalizing by length.");
   }
   return rows;
 }

@@ -18,8 +18,7 @@ namespace charter::cli {
 [[nodiscard]] std::vector<report::SampleAnswer> build_samples(const store::Ledger& ledger);
 
 // report_builder_judges.cpp
-[[nodiscard]] std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger,
-                                                         std::vector<std::string>& notes);
+[[nodiscard]] std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger);
 [[nodiscard]] std::vector<report::PmRow> build_preference_models(const store::Ledger& ledger);
 
 // report_builder_evaluation.cpp

@@ -1,5 +1,7 @@
+#include <filesystem>
 #include <map>
 #include <regex>
+#include <set>
 
 #include "actors/work.hpp"
 #include "cli/report_builder_parts.hpp"
@@ -18,7 +20,14 @@ std::string model_or_base(const RunConfig& c, const std::string& model) {
 }
 
 std::string data_name(const std::string& configured) {
-  return configured.empty() ? "authored for this project" : model_name(configured);
+  if (configured.empty()) return "authored for this project";
+  // With its folder: "Posts.xml" alone does not say whose posts.
+  const auto folder = model_name(std::filesystem::path(configured).parent_path().string());
+  return folder.empty() ? model_name(configured) : folder + "/" + model_name(configured);
+}
+
+std::string counted(int64_t n, const std::string& noun) {
+  return value_text(n) + " " + noun + (n == 1 ? "" : "s");
 }
 
 std::string spaced(std::string identifier) {
@@ -46,13 +55,13 @@ void add_sl(const RunConfig& c, std::vector<report::Substitution>& out) {
                  value_text(g.red_team_prompts) + ", " + data_name(c.data.red_team)});
   out.push_back({"helpful prompts", "135,296 human-written, 2 samples each",
                  value_text(g.helpful_prompts) + ", " + data_name(c.data.helpful) + ", " +
-                     value_text(g.helpful_samples) + " samples each"});
+                     counted(g.helpful_samples, "sample") + " each"});
   out.push_back({"critique and revision rounds", "4", value_text(g.rounds)});
   out.push_back({"constitution", "16 principles for critiques, 16 for labels",
                  data_name(c.data.constitution)});
   out.push_back({"sampling temperature", "1", value_text(c.rollout.temperature)});
   out.push_back({"supervised training", "1 epoch, batch 1,024, all revisions",
-                 value_text(c.sl_train.epochs) + " epochs, batch " + value_text(c.sl_train.batch) +
+                 counted(c.sl_train.epochs, "epoch") + ", batch " + value_text(c.sl_train.batch) +
                      ", " + c.sl_train.revisions + " revisions"});
 }
 
@@ -77,7 +86,8 @@ void add_rl(const RunConfig& c, std::vector<report::Substitution>& out) {
                  r.online_pm ? "online: learns from pairs of the policy" : "frozen"});
   out.push_back({"KL coefficient", "0.001 (Bai et al., April 2022)", value_text(r.kl_coef)});
   out.push_back({"PPO batch", "not stated",
-                 value_text(r.batch) + " trajectories, " + value_text(r.epochs) + " passes"});
+                 value_text(r.batch) + " trajectories, " +
+                     (r.epochs == 1 ? "1 pass" : value_text(r.epochs) + " passes")});
   out.push_back({"staleness", "not stated",
                  "at most " + value_text(r.max_staleness) + " versions (0: synchronous)"});
   out.push_back({"longest RL response", "128 tokens (Bai et al., April 2022)",
@@ -121,12 +131,16 @@ std::vector<report::Substitution> build_substitutions(const RunConfig& config) {
 std::vector<report::LabelSource> build_label_sources(const store::Ledger& ledger,
                                                      std::vector<std::string>& notes) {
   std::map<std::string, report::LabelSource> rows;
+  std::set<std::string> checked;
   int64_t unnamed = 0;
   for_each_work(ledger, [&](const store::WorkRow& work) {
     const char* data = data_of(work.item);
     if (data == nullptr || work.state == store::WorkState::kQuarantined) return;
     const auto comparison =
         parse_body<actors::ComparisonWork>(work.item.payload, work.item.stage, work.id);
+    // Each judge is asked about the same pairs.
+    if (work.item.stage == "judge_check" && !checked.insert(comparison.comparison_id).second)
+      return;
     auto& row = rows[data];
     row.data = data;
     count(row, comparison.source, unnamed);

@@ -10,9 +10,9 @@ namespace {
 
 // One human turn without its marker; a longer conversation as the transcript it is.
 std::string shown(const std::string& transcript) {
-  const std::string marker(feedback::kHumanMarker);
-  const bool single = transcript.starts_with(marker) && transcript.find("\n\n", marker.size()) == std::string::npos;
-  return std::string(feedback::trim(single ? transcript.substr(marker.size()) : transcript));
+  if (!transcript.starts_with(feedback::kHumanMarker)) return transcript;
+  const auto turns = feedback::parse(transcript);
+  return turns.size() == 1 ? turns.front().text : std::string(feedback::trim(transcript));
 }
 
 constexpr size_t kEvalSamples = 2;  // of each group of prompts

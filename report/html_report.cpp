@@ -18,7 +18,7 @@ std::string elo_figure(const char* label, const std::optional<Estimate>& elo,
   if (result == Verdict::kNoData) return figure(label, "\u2013", "no data");
   const char* css = result == Verdict::kImproved ? "good" : result == Verdict::kWorse ? "bad" : "";
   return figure(label,
-                "<span class=\"" + std::string(css) + "\">" + (elo->value > 0 ? "+" : "") +
+                "<span class=\"" + std::string(css) + "\">" + (elo->value >= 0.5 ? "+" : "") +
                     format_number(elo->value, 0) + "</span>",
                 escape_html(who) + ", " + verdict_text(result));
 }
@@ -65,7 +65,8 @@ std::string notes(const ReportData& data) {
 std::string header(const ReportData& data) {
   std::string out = "<header><div class=\"kicker\">Charter \u00b7 Constitutional AI</div>\n<h1>" +
                     escape_html(data.run_name) + "</h1>\n<div class=\"sub\">";
-  for (const std::string* text : {&data.model, &data.quantization, &data.date}) {
+  const std::string weights = data.quantization == "none" ? "not quantized" : data.quantization;
+  for (const std::string* text : {&data.model, &weights, &data.date}) {
     if (!text->empty()) out += "<span>" + escape_html(*text) + "</span>";
   }
   return out + "</div></header>\n";

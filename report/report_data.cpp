@@ -15,7 +15,7 @@ const char* verdict_text(Verdict verdict) {
     case Verdict::kAnchor:
       return "anchor";
     case Verdict::kImproved:
-      return "improved";
+      return "better";
     case Verdict::kWorse:
       return "worse";
     case Verdict::kUndecided:

@@ -72,9 +72,10 @@ struct JudgeRow {
   std::string method;  // with the judge's name
   std::string use;     // "labels", "evaluation"
   int64_t n = 0;
-  double flip_rate = 0;
+  double flip_rate = 0;              // NaN: not measured
   double label_entropy = 0;          // nats
   std::optional<Estimate> accuracy;  // against labelled pairs
+  std::string flip_kind;             // what a flip changed: "order", "length normalization"
 };
 
 struct PmRow {

@@ -90,6 +90,7 @@ Json json_of(const JudgeRow& j) {
           {"use", json_of(j.use)},
           {"n", j.n},
           {"flip_rate", json_of(j.flip_rate)},
+          {"flip_kind", j.flip_kind},
           {"label_entropy", json_of(j.label_entropy)},
           {"accuracy", json_of(j.accuracy)}};
 }

@@ -63,6 +63,15 @@ std::string answer_card(const char* heading, const std::string& text) {
          "</div>";
 }
 
+// A chain was made before any snapshot existed: only its first answer stands there.
+std::string answers_of(const SampleAnswer& sample) {
+  const bool chain = !sample.rounds.empty() && sample.sl_answer.empty() && sample.rl_answer.empty();
+  if (chain) return answer_card("First answer", sample.first_answer);
+  return answer_card("Before", sample.first_answer) +
+         answer_card("After SL-CAI", sample.sl_answer) +
+         answer_card("After RL-CAI", sample.rl_answer);
+}
+
 std::string rounds_of(const SampleAnswer& sample, bool open) {
   if (sample.rounds.empty()) return {};
   const std::size_t n = sample.rounds.size();
@@ -93,7 +102,8 @@ std::string evaluation_section(const ReportData& data) {
     out += "<p class=\"lead\">Elo differences to the anchor with 95 % intervals, judged by " +
            (data.evaluation_judge.empty() ? std::string("an unnamed judge")
                                           : escape_html(data.evaluation_judge)) +
-           ". A snapshot counts as improved only where its interval excludes 0.</p>";
+           ". A snapshot counts as better or worse than the anchor only where its interval "
+           "excludes 0.</p>";
   }
   const Estimate scale = elo_scale(data.evaluation);
   std::vector<std::vector<std::string>> rows;
@@ -113,7 +123,8 @@ std::string evaluation_section(const ReportData& data) {
   if (!data.evaluation.empty()) {
     out +=
         "<p class=\"key\"><i class=\"a\"></i>engages and explains, or answers the safe prompt"
-        "<i class=\"b\"></i>bare refusal<i class=\"c\"></i>complies with harm</p>\n";
+        "<i class=\"b\"></i>bare refusal<i class=\"c\"></i>does not refuse: complies, or is beside "
+        "the point. Told apart by wording, without a model.</p>\n";
   }
   return out;
 }
@@ -121,14 +132,12 @@ std::string evaluation_section(const ReportData& data) {
 std::string samples_section(const ReportData& data) {
   std::string out = "<h2>Answers before and after</h2>\n";
   if (data.samples.empty()) return out + "<p class=\"nodata\">no data</p>\n";
-  bool first = true;
+  bool first_chain = true;
   for (const SampleAnswer& sample : data.samples) {
     out += "<article class=\"sample\"><p class=\"prompt\">" + escape_html(sample.prompt) +
-           "</p><div class=\"answers\">" + answer_card("Before", sample.first_answer) +
-           answer_card("After SL-CAI", sample.sl_answer) +
-           answer_card("After RL-CAI", sample.rl_answer) + "</div>" + rounds_of(sample, first) +
-           "</article>\n";
-    first = false;
+           "</p><div class=\"answers\">" + answers_of(sample) + "</div>" +
+           rounds_of(sample, first_chain) + "</article>\n";
+    first_chain = first_chain && sample.rounds.empty();
   }
   return out;
 }

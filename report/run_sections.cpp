@@ -55,6 +55,14 @@ std::vector<VersionGroup> grouped(const std::vector<VersionCount>& counts) {
   return groups;
 }
 
+std::string flips_cell(const JudgeRow& judge) {
+  if (std::isnan(judge.flip_rate)) return "<span class=\"soft\">\u2013</span>";
+  std::string out = format_number(100 * judge.flip_rate, 1) + " %";
+  if (!judge.flip_kind.empty())
+    out += "<br><span class=\"soft nowrap\">" + escape_html(judge.flip_kind) + "</span>";
+  return out;
+}
+
 std::string state_cell(const StageRow& stage) {
   const char* css = stage.state == "done" ? "" : stage.state == "failed" ? "bad" : "soft";
   std::string out = "<span class=\"" + std::string(css) + "\">" + escape_html(stage.state);
@@ -67,13 +75,14 @@ std::string state_cell(const StageRow& stage) {
 std::string judges_section(const ReportData& data) {
   std::string out =
       "<h2>The judges</h2>\n<p class=\"lead\">Accuracy is measured against labelled "
-      "pairs, with a 95 % interval; a coin has 50 %. A flip is a verdict that changes "
-      "when the two answers swap places. A judge that knows nothing has a label entropy "
-      "of 0.69 nats.</p>\n";
+      "pairs, with a 95 % interval; a coin has 50 %. A flip is a verdict that changes with "
+      "what should not matter: the order of the two answers, or, for a likelihood contrast, which "
+      "scores each answer alone and has no order, whether scores are divided by the answers' "
+      "lengths. A judge that knows nothing has a label entropy of 0.69 nats.</p>\n";
   std::vector<std::vector<std::string>> judges;
   for (const JudgeRow& judge : data.judges) {
     judges.push_back({"<b>" + escape_html(judge.method) + "</b>", escape_html(judge.use),
-                      format_count(judge.n), format_number(100 * judge.flip_rate, 1) + " %",
+                      format_count(judge.n), flips_cell(judge),
                       format_number(judge.label_entropy, 3),
                       percent_with_interval(judge.accuracy)});
   }

@@ -190,6 +190,39 @@ TEST_F(ReportBuilder, LabelSourcesCountLearnedWorkThatLeavesNoRecord) {
   EXPECT_EQ(data.label_sources[0].authored, 1);
 }
 
+TEST_F(ReportBuilder, AFewWinsInARowAreNotCalledBetter) {
+  const auto judge = [&](int times) {
+    for (int i = 0; i < times; ++i)
+      judged("eval_judge", "judge",
+             {.p_first = 0.9, .purpose = "harmlessness", .left = "rl_cai", .right = "sl_cai"});
+    return *build().evaluation.back().harmlessness;
+  };
+  // All of 4 won: the exact interval begins at 0.025^(1/4) = 0.398, 400 log10(0.398/0.602) = -72.
+  EXPECT_NEAR(judge(4).low, -72, 1);
+  // All of 8 won: 0.025^(1/8) = 0.631, +93.
+  EXPECT_NEAR(judge(4).low, 93, 1);
+}
+
+TEST_F(ReportBuilder, NotesSayWhatWasLeftOutOrCut) {
+  ledger_.add_event("info", "data.pmp: Posts.xml: 9 rows, 1 of them held out; 3 skipped (why)");
+  ledger_.add_event("info", "data.pmp: Posts.xml: 9 rows, 1 of them held out; 3 skipped (why)");
+  ledger_.add_event("info", "data.helpful: h.json: 9 rows, 1 of them held out");
+  version("pmp", 1, 1, {{"pairs", 4}, {"cut", 3}});
+  version("pmp", 1, 2, {{"pairs", 4}, {"cut", 0}});
+  record("pm_score", "score", json(actors::ScoreRecord{.purpose = "helpfulness", .cut = 1}),
+         json(ComparisonWork{.source = "human"}));
+  const auto notes = build().notes;
+  const auto count = [&](const std::string& part) {
+    return std::count_if(notes.begin(), notes.end(),
+                         [&](const auto& note) { return note.find(part) != std::string::npos; });
+  };
+  EXPECT_EQ(count("data.pmp: Posts.xml"), 1);
+  EXPECT_EQ(count("data.helpful"), 0);
+  EXPECT_EQ(count("PM pre-training: 3 of 16 conversations were longer than pm_train.max_tokens"),
+            1);
+  EXPECT_EQ(count("PM accuracy: 1 of 2 conversations"), 1);
+}
+
 TEST_F(ReportBuilder, EloIsRelativeToSlCaiAndCountsChoices) {
   // rl_cai preferred 3 times of 4, whatever the confidence. With half a pseudo-draw: 3.25 of 4.5
   // points, so 400 log10(3.25 / 1.25) = 165.99.

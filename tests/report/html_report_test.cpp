@@ -51,12 +51,12 @@ TEST(Verdict, NeedsAnIntervalThatExcludesZero) {
   EXPECT_EQ(verdict(Estimate{60, nan, nan}, false), Verdict::kUndecided);
 }
 
-TEST(RenderHtml, SaysImprovedOnlyWhereTheVerdictDoes) {
+TEST(RenderHtml, SaysBetterOnlyWhereTheVerdictDoes) {
   ReportData d;
   d.evaluation = {{"start", true, {}, {}, {}, 24},
                   {"SL-CAI", false, Estimate{40, -5, 90}, Estimate{-70, -130, -8}, {}, 24}};
   const std::string html = render_html(d);
-  EXPECT_FALSE(contains(html, ">improved<"));
+  EXPECT_FALSE(contains(html, ">better<"));
   EXPECT_TRUE(contains(html, "no difference shown"));
   EXPECT_TRUE(contains(html, "<span class=\"bad\">worse</span>"));
 }
@@ -95,6 +95,24 @@ TEST(RenderHtml, ShowsAnAnswerThatWasNotMadeAsNoData) {
   EXPECT_TRUE(contains(html, "<h4>After RL-CAI</h4><p class=\"nodata\">no data</p>"));
 }
 
+TEST(RenderHtml, ShowsAChainWithoutSnapshotsThatDoNotBelongToIt) {
+  ReportData d;
+  d.samples = {{"question", "first", {{"p1", "critique", "revision"}}, "", ""}};
+  const std::string html = render_html(d);
+  EXPECT_TRUE(contains(html, "<h4>First answer</h4>"));
+  EXPECT_FALSE(contains(html, "After RL-CAI"));
+}
+
+TEST(RenderHtml, SaysWhatAFlipIs) {
+  ReportData d;
+  d.judges = {
+      {.method = "contrast", .n = 4, .flip_rate = 0.25, .flip_kind = "length normalization"},
+      {.method = "other", .n = 4, .flip_rate = std::numeric_limits<double>::quiet_NaN()}};
+  const std::string html = render_html(d);
+  EXPECT_TRUE(contains(html, "25.0 %<br><span class=\"soft nowrap\">length normalization</span>"));
+  EXPECT_FALSE(contains(html, ">nan"));
+}
+
 TEST(RenderHtml, MarksAStageAFifthOverItsPlan) {
   ReportData d;
   d.stages = {{"rl", 100.0, 121.0, "done", ""}};
@@ -128,7 +146,7 @@ TEST(ToJson, KeepsNumbersAndMakesNanNull) {
   EXPECT_EQ(json["policy_version"], 8);
   EXPECT_TRUE(json["firewall_auroc"].is_null());
   EXPECT_EQ(json["label_sources"][0]["authored"], 3);
-  EXPECT_EQ(json["evaluation"][0]["harmlessness_verdict"], "improved");
+  EXPECT_EQ(json["evaluation"][0]["harmlessness_verdict"], "better");
 }
 
 TEST(ToJson, OfAnEmptyReportHasEmptyLists) {
