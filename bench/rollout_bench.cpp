@@ -1,21 +1,20 @@
 // Rollouts and labels by our engine, in tokens or labels a second.
-//   rollout: --batch prompts of --prompt random tokens, --new tokens each at T=1, no stop token;
-//            new tokens/s from the first submit to the last completion.
-//   labels:  --batch prompts of one --prefix token prefix and a --tail of their own, the
-//            log-probabilities of two tokens after each; labels/s with the prefix computed in the
-//            run (--warm: before it).
-// --serve speaks the line protocol of bench/peers: after loading and a warm-up it prints
-// {"ready":true}; for each line {"run":K} it runs once, on prompts drawn from K, and prints
-// {"value": rate, "seconds": s}. Without it --runs measurements and their parts are printed.
+//   rollout: prompts of --prompt tokens, --new tokens each at T=1 (long_tail: 8 to 256), no stop
+//            token; new tokens/s from the first submit to the last completion. Case shared: four
+//            samples of each prompt.
+//   labels:  one --prefix token prefix and a --tail each, the log-probabilities of two tokens after
+//            it; labels/s with the prefix computed in the run (plain) or before it (reused).
+// Sizes and token ids are those of bench/peers/workload.py. A check: log-probabilities of the first
+// greedy tokens (rollout), of the two options (labels).
 #include <ATen/Parallel.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <iostream>
-#include <nlohmann/json.hpp>
-#include <string>
 
+#include "bench/model_sizes.hpp"
+#include "bench/serve.hpp"
+#include "bench/workload.hpp"
 #include "model/engine.hpp"
 #include "model/model_files.hpp"
 #include "model/transformer.hpp"
@@ -23,104 +22,111 @@
 namespace {
 
 using namespace charter::model;
+namespace bench = charter::bench;
 
 struct Options {
-  std::string model, work = "rollout";
+  std::string model, work = "rollout", bench_case = "plain", precision = "float32";
   int batch = 32, prompt = 64, new_tokens = 64, prefix = 900, tail = 155, chunk = 512, runs = 5;
   int threads = 0;
-  bool serve = false, warm = false;
+  bool serve = false;
 };
 
-std::vector<int32_t> random_tokens(int64_t count, uint64_t& state, int64_t vocab) {
-  std::vector<int32_t> result;
-  for (int64_t i = 0; i < count; ++i) {
-    state = state * 6364136223846793005ull + 1442695040888963407ull;
-    result.push_back(static_cast<int32_t>((state >> 33) % static_cast<uint64_t>(vocab)));
-  }
-  return result;
-}
+constexpr uint64_t kPrefixSeed = 12345;
+constexpr int kSamplesOfAPrompt = 4;  // case shared
+constexpr int kCheckPrompts = 4, kCheckTokens = 4;
 
-std::vector<GenerationRequest> requests_of(const Options& o, uint64_t run, int64_t vocab) {
-  uint64_t state = run + 1, prefix_state = 12345;
-  const auto prefix = random_tokens(o.prefix, prefix_state, vocab);
+std::vector<GenerationRequest> label_requests(const Options& o, uint64_t run, int64_t vocab) {
+  const auto prefix = bench::token_ids(o.prefix, kPrefixSeed, vocab);
   std::vector<GenerationRequest> result;
-  for (int i = 0; i < o.batch; ++i) {
+  for (const auto& tail :
+       bench::sequences(std::vector<int64_t>(static_cast<size_t>(o.batch), o.tail), run, vocab)) {
     GenerationRequest r;
-    r.id = static_cast<uint64_t>(i);
-    r.sampling.seed = run * 1000 + r.id;
-    if (o.work == "labels") {
-      const auto tail = random_tokens(o.tail, state, vocab);
-      r.prompt = prefix;
-      r.prompt.insert(r.prompt.end(), tail.begin(), tail.end());
-      r.candidates = {330, 389};  // any two ids
-    } else {
-      r.prompt = random_tokens(o.prompt, state, vocab);
-      r.sampling.max_new_tokens = o.new_tokens;
-    }
+    r.id = result.size();
+    r.prompt = prefix;
+    r.prompt.insert(r.prompt.end(), tail.begin(), tail.end());
+    r.candidates = {100, 101};  // any two ids
     result.push_back(std::move(r));
   }
   return result;
 }
 
-int64_t finish(Engine& engine) {
-  int64_t tokens = 0;
-  while (!engine.idle()) {
-    for (const Completion& c : engine.step()) tokens += static_cast<int64_t>(c.tokens.size());
+std::vector<GenerationRequest> rollout_requests(const Options& o, uint64_t run, int64_t vocab) {
+  const auto prompts =
+      bench::sequences(std::vector<int64_t>(static_cast<size_t>(o.batch), o.prompt), run, vocab);
+  const auto lengths = bench::long_tail(o.batch);
+  std::vector<GenerationRequest> result;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    GenerationRequest r;
+    r.id = i;
+    r.prompt = prompts[o.bench_case == "shared" ? i / kSamplesOfAPrompt : i];
+    r.sampling.seed = run * 1000 + r.id;
+    r.sampling.max_new_tokens =
+        o.bench_case == "long_tail" ? static_cast<int32_t>(lengths[i]) : o.new_tokens;
+    result.push_back(std::move(r));
   }
-  return tokens;
+  return result;
 }
 
-struct Measurement {
-  double rate = 0, seconds = 0;
-  EngineStats stats;
-};
+// Completions by request id.
+std::vector<Completion> finish(Engine& engine, std::vector<GenerationRequest> requests) {
+  std::vector<Completion> result(requests.size());
+  for (auto& request : requests) engine.submit(std::move(request));
+  while (!engine.idle()) {
+    for (Completion& c : engine.step()) result[c.id] = std::move(c);
+  }
+  return result;
+}
 
-Measurement measure(const Options& o, const std::shared_ptr<const PackedModel>& model,
-                    uint64_t run) {
+Engine make_engine(const Options& o, const std::shared_ptr<const PackedModel>& model) {
   EngineOptions options{.max_batch = o.batch, .prefill_chunk_tokens = o.chunk};
   options.max_context = std::min<int64_t>(model->config().max_position, 2048);
-  Engine engine(model, nullptr, {}, options);
-  if (o.warm) {
-    auto first = requests_of(o, run + 1'000'000, model->config().vocab_size);
-    engine.submit(std::move(first.front()));
-    (void)finish(engine);
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  for (auto& request : requests_of(o, run, model->config().vocab_size))
-    engine.submit(std::move(request));
-  const int64_t tokens = finish(engine);
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-  const double done = o.work == "labels" ? o.batch : static_cast<double>(tokens);
-  return {done / spent.count(), spent.count(), engine.stats()};
+  return Engine(model, nullptr, {}, options);
 }
 
-void serve(const Options& o, const std::shared_ptr<const PackedModel>& model) {
-  (void)measure(o, model, 0);  // first touch of memory and threads
-  std::cout << R"({"ready":true})" << std::endl;
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    if (line.empty()) continue;
-    const auto run = nlohmann::json::parse(line).value("run", uint64_t{1});
-    const Measurement m = measure(o, model, run + 1);
-    std::cout << nlohmann::json{{"value", m.rate}, {"seconds", m.seconds}}.dump() << std::endl;
+bench::Measured measure(const Options& o, const std::shared_ptr<const PackedModel>& model,
+                        uint64_t run) {
+  const int64_t vocab = model->config().vocab_size;
+  Engine engine = make_engine(o, model);
+  const bool labels = o.work == "labels";
+  if (labels && o.bench_case == "reused") {
+    auto first = label_requests(o, run + 1'000'000, vocab);
+    first.resize(1);
+    (void)finish(engine, std::move(first));
   }
+  const EngineStats before = engine.stats();
+  auto requests = labels ? label_requests(o, run, vocab) : rollout_requests(o, run, vocab);
+  bench::Measured m;
+  m.seconds = bench::seconds_of([&] {
+    for (const Completion& c : finish(engine, std::move(requests))) {
+      m.amount += labels ? 1.0 : static_cast<double>(c.tokens.size());
+    }
+  });
+  const EngineStats& after = engine.stats();
+  const auto rate = [&m](const char* name, int64_t tokens, double seconds) {
+    if (seconds > 0) m.parts[name] = static_cast<double>(tokens) / seconds;
+  };
+  rate("prefill", after.prefill_tokens - before.prefill_tokens,
+       after.prefill_seconds - before.prefill_seconds);
+  rate("decode", after.decode_tokens - before.decode_tokens,
+       after.decode_seconds - before.decode_seconds);
+  return m;
 }
 
-void print_runs(const Options& o, const std::shared_ptr<const PackedModel>& model) {
-  for (int run = 0; run < o.runs; ++run) {
-    const Measurement m = measure(o, model, static_cast<uint64_t>(run));
-    const auto rate = [](int64_t n, double s) { return s > 0 ? static_cast<double>(n) / s : 0.0; };
-    std::cout << nlohmann::json{{"work", o.work},
-                                {"batch", o.batch},
-                                {"value", m.rate},
-                                {"prefill_tokens_per_s",
-                                 rate(m.stats.prefill_tokens, m.stats.prefill_seconds)},
-                                {"decode_tokens_per_s",
-                                 rate(m.stats.decode_tokens, m.stats.decode_seconds)},
-                                {"prefix_hit_tokens", m.stats.prefix_hit_tokens}}
-                     .dump()
-              << std::endl;
+std::vector<double> check(Options o, const std::shared_ptr<const PackedModel>& model) {
+  o.bench_case = "plain";
+  if (o.work == "rollout") o.batch = std::min(o.batch, kCheckPrompts);
+  const int64_t vocab = model->config().vocab_size;
+  auto requests = o.work == "labels" ? label_requests(o, 0, vocab) : rollout_requests(o, 0, vocab);
+  for (auto& r : requests) {
+    r.sampling.temperature = 0.0;
+    r.sampling.max_new_tokens = kCheckTokens;
   }
+  Engine engine = make_engine(o, model);
+  std::vector<double> numbers;
+  for (const Completion& c : finish(engine, std::move(requests))) {
+    numbers.insert(numbers.end(), c.logprobs.begin(), c.logprobs.end());
+  }
+  return numbers;
 }
 
 }  // namespace
@@ -132,22 +138,30 @@ int main(int argc, char** argv) {
   app.add_option("--work", o.work)
       ->check(CLI::IsMember({"rollout", "labels"}))
       ->capture_default_str();
+  app.add_option("--case", o.bench_case)
+      ->check(CLI::IsMember({"plain", "long_tail", "shared", "reused"}))
+      ->capture_default_str();
+  app.add_option("--precision", o.precision)
+      ->check(CLI::IsMember({"float32", "int8"}))
+      ->capture_default_str();
   app.add_option("--batch", o.batch)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--prompt", o.prompt)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--new", o.new_tokens)->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--prefix", o.prefix)->capture_default_str();
+  app.add_option("--prefix", o.prefix)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--tail", o.tail)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--chunk", o.chunk)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--runs", o.runs)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "0: as many as cores")->capture_default_str();
-  app.add_flag("--warm", o.warm, "labels: the prefix is in the cache before the run");
   app.add_flag("--serve", o.serve, "measure once for each line on stdin");
   CLI11_PARSE(app, argc, argv);
   try {
     if (o.threads > 0) at::set_num_threads(o.threads);
-    const Transformer transformer = make_transformer(load_model(o.model));
-    const auto model = PackedModel::make(transformer);
-    o.serve ? serve(o, model) : print_runs(o, model);
+    const auto model =
+        PackedModel::make(make_transformer(load_model(o.model)),
+                          o.precision == "int8" ? Precision::kInt8 : Precision::kFloat32);
+    const bench::Work work{[&](uint64_t run) { return measure(o, model, run); },
+                           [&] { return check(o, model); }, bench::model_sizes(model->config())};
+    o.serve ? bench::serve(work) : bench::print_runs(work, o.runs);
   } catch (const std::exception& e) {
     std::cerr << "charter_rollout_bench: " << e.what() << "\n";
     return 1;

@@ -1,20 +1,27 @@
 #!/usr/bin/env python3
-"""Measures ours and a peer by turns in one run, so that both see the same machine: ours, peer, ours, peer ...
+"""Measures ours and its peers by turns in one run, so that all see the same machine: ours, peer, peer, ours, ...
 
-    alternate.py --bench rollout --peer transformers --ours "build/release/bin/charter_rollout_bench --serve" --n 5
-    alternate.py --bench labels --case reused --peer transformers --peer llama.cpp:f32 --ours "..."
-    alternate.py --bench pm_train --peer trl --peer-args "--batch 4" --ours "..."
+    alternate.py --bench labels --case reused --peer transformers --peer llama.cpp:f32 \
+                 --ours "build/release/bin/charter_rollout_bench --work labels --model M --serve"
 
---peer may be given several times; `llama.cpp:FORMAT` names its number format. All programs load before the first
-measurement; each does one run that does not count, then --n rounds. While one measures, the others are stopped
-(SIGSTOP). Prints on stdout one JSON line a peer:
-  {"bench", "case", "value", "unit", "peer", "peer_value", "ratio", "n", "spread",
-   "peer_spread", "ratio_min", "ratio_max"}
-value, peer_value: medians; ratio: of the medians; spread, peer_spread: (largest - smallest) / median;
-ratio_min, ratio_max: over the rounds, each round's ours / that round's peer.
+--peer may be given several times; `llama.cpp:FORMAT` names its number format, `charter:CASE` is our own program on
+another case. All programs load first, and each is checked: a peer must find ours's losses or log-probabilities on the
+same work (bench/workload.cpp, workload.py), or nothing is measured. Each does one run that does not count, then --n
+rounds. While one measures, the others are stopped (SIGSTOP). Prints on stdout one JSON line a peer:
+  bench, case, unit, peer, n
+  value, peer_value       medians
+  ratio                   of the medians, above 1 where ours is the faster (for seconds: peer_value / value)
+  spread, peer_spread     (largest - smallest) / median
+  ratio_min, ratio_max    over the rounds, each round's ours to that round's peer
+  peak_mb, peer_peak_mb   largest resident memory while measuring
+  difference              largest difference in the check
+  decode, peer_decode, prefill, ...   medians of what a program tells besides
+with --limits also, measured in every round of the same run:
+  sgemm_gflops, read_gbs  what the machine reaches
+  share, peer_share       of sgemm_gflops, by the model's operations with attention counted (workload.ModelFlops)
+  decode_share, ...       the same of the decoding steps alone; read_share, of read_gbs, for one float32 sequence
 
---ours speaks the protocol of `peer.py --serve`: for each line {"run": K} on stdin it answers a line {"value": rate}.
-Lines without "value" are passed over.
+--ours speaks the protocol of bench/serve.hpp. Without --peer one line with ours alone is printed.
 """
 import argparse
 import json
@@ -29,42 +36,56 @@ from pathlib import Path
 import workload
 
 HERE = Path(__file__).resolve().parent
+# Largest difference of a check's numbers, absolute up to 1 and relative above. llama.cpp's attention is in f16 in
+# every format, and its weights are as the format says.
+TOLERANCES = {"llama.cpp:f32": 0.05, "llama.cpp:f16": 0.1, "llama.cpp:q8_0": 0.5, "llama.cpp:q4_1": 1.0}
+TOLERANCE, INT8_TOLERANCE = 2e-3, 0.5
 
 
 class Contender:
     """A measuring child process; it is stopped except while it loads or measures."""
 
     def __init__(self, name, command, env):
-        self.name, self.values = name, []
+        self.name, self.answers, self.model = name, [], None
         try:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                             env=env)
         except OSError as error:
             raise SystemExit(f"alternate: {name}: {command[0]}: {error.strerror}")
 
-    def ask(self, run):
-        """Rate of one measured run."""
+    def ask(self, question, key):
+        """The answer to one line, passing over lines without `key`."""
         self.process.send_signal(signal.SIGCONT)
         try:
-            self.process.stdin.write(json.dumps({"run": run}) + "\n")
+            self.process.stdin.write(json.dumps(question) + "\n")
             self.process.stdin.flush()
-            return self.read_value()
+            return self.read_answer(key)
         except BrokenPipeError:
             raise SystemExit(f"alternate: {self.name}: ended before it measured")
         finally:
             self.process.send_signal(signal.SIGSTOP)
 
-    def read_value(self):
+    def read_answer(self, key):
         for line in self.process.stdout:
             try:
                 answer = json.loads(line)
             except ValueError:
                 raise SystemExit(f"alternate: {self.name}: {line.strip()!r}, expected a JSON line")
-            if "value" in answer:
-                return float(answer["value"])
+            self.model = answer.get("model") or self.model
             if "error" in answer:
                 raise SystemExit(f"alternate: {self.name}: {answer['error']}")
+            if key in answer:
+                return answer
         raise SystemExit(f"alternate: {self.name}: ended with code {self.process.wait()} without an answer")
+
+    def check(self):
+        return self.ask({"check": True}, "numbers")["numbers"]
+
+    def measure(self, run):
+        answer = self.ask({"run": run}, "value")
+        if not answer["value"] > 0:
+            raise SystemExit(f"alternate: {self.name}: value {answer['value']}, expected > 0")
+        return answer
 
     def close(self):
         if self.process.poll() is None:
@@ -72,61 +93,177 @@ class Contender:
             self.process.terminate()
         self.process.wait()
 
+    def all(self, key):
+        return [answer[key] for answer in self.answers if key in answer]
+
 
 def spread(values):
     return round((max(values) - min(values)) / statistics.median(values), 4)
 
 
+def largest_difference(numbers, expected):
+    if len(numbers) != len(expected):
+        raise SystemExit(f"alternate: check: {len(numbers)} numbers, expected {len(expected)}")
+    return max((abs(a - b) / max(1.0, abs(b)) for a, b in zip(numbers, expected)), default=0.0)
+
+
+def faster(unit, value, peer_value):
+    """How many times faster ours is: rates grow, seconds shrink."""
+    return peer_value / value if unit == "s" else value / peer_value
+
+
+def result(bench, case, ours, peer, difference=0.0):
+    unit = workload.UNITS[bench]
+    value, peer_value = statistics.median(ours.all("value")), statistics.median(peer.all("value"))
+    ratios = [faster(unit, a, b) for a, b in zip(ours.all("value"), peer.all("value"))]
+    line = {"bench": bench, "case": case, "value": round(value, 4), "unit": unit, "peer": peer.name,
+            "peer_value": round(peer_value, 4), "ratio": round(faster(unit, value, peer_value), 4),
+            "n": len(ours.answers), "spread": spread(ours.all("value")), "peer_spread": spread(peer.all("value")),
+            "ratio_min": round(min(ratios), 4), "ratio_max": round(max(ratios), 4)}
+    for prefix, contender in (("", ours), ("peer_", peer)):
+        line |= parts(prefix, contender)
+    return line | {"difference": float(f"{difference:.2g}")}
+
+
+def parts(prefix, contender):
+    found = {f"{prefix}{key}": round(statistics.median(contender.all(key)), 4)
+             for key in ("prefill", "decode") if contender.all(key)}
+    if contender.all("peak_mb"):
+        found[f"{prefix}peak_mb"] = round(max(contender.all("peak_mb")))
+    return found
+
+
+def alone(bench, case, ours):
+    values = ours.all("value")
+    return {"bench": bench, "case": case, "value": round(statistics.median(values), 4), "unit": workload.UNITS[bench],
+            "peer": None, "peer_value": None, "ratio": None, "n": len(values), "spread": spread(values)} | parts("", ours)
+
+
+def shares(bench, sizes, model, limits, line, cases):
+    """Fields that hold a line against the machine. cases: of ours and of the peer, {"": CASE, "peer_": CASE}."""
+    gflops, read = (statistics.median(limits.all(key)) for key in ("value", "read_gbs"))
+    added = {"sgemm_gflops": round(gflops, 1), "read_gbs": round(read, 1)}
+    flops = workload.ModelFlops(model)
+    for prefix, case in cases.items():
+        value, decode = line.get(f"{prefix}value"), line.get(f"{prefix}decode")
+        amount = {"rollout": lambda: sum(workload.new_tokens(case, sizes)), "labels": lambda: sizes["batch"],
+                  "pm_train": lambda: sizes["batch"], "ppo": lambda: sizes["batch"],
+                  "sft": lambda: sum(workload.train_lengths(case, sizes, sizes["batch"]))}.get(bench)
+        if value and amount:
+            added[f"{prefix}share"] = round(flops.work(bench, case, sizes) / amount() * value / gflops / 1e9, 4)
+        if decode and bench == "rollout":
+            wanted = [n for n in workload.new_tokens(case, sizes) if n > 1]
+            each = sum(flops.decode(sizes["prompt"], n) for n in wanted) / max(1, sum(n - 1 for n in wanted))
+            added[f"{prefix}decode_share"] = round(each * decode / gflops / 1e9, 4)
+            if sizes["batch"] == 1 and not case.startswith("int8") and not str(line["peer"]).endswith("q8_0"):
+                bytes_read = flops.read_bytes(sizes["prompt"], sizes["new"])
+                added[f"{prefix}read_share"] = round(bytes_read * decode / read / 1e9, 4)
+    return added
+
+
+def tolerance(case, peer):
+    return max(TOLERANCES.get(peer, TOLERANCE), INT8_TOLERANCE if case.startswith("int8") else 0.0)
+
+
+def size_arguments(given):
+    return [word for name, value in given.items() for word in (f"--{name}", str(value))]
+
+
 def peer_command(spec, args):
-    peer, _, number_format = spec.partition(":")
+    peer, _, detail = spec.partition(":")
+    if peer == "charter":
+        return shlex.split(args.ours_on.replace("CASE", detail)) + size_arguments(args.sizes)
+    if args.bench == "startup":
+        return [sys.executable, str(HERE / "startup.py"), peer, "--model", args.peer_model]
     command = [sys.executable, str(HERE / "peer.py"), args.bench, "--peer", peer, "--case", args.case, "--serve",
                "--warmup", "0", "--threads", str(args.threads)]
-    command += ["--format", number_format] if number_format else []
-    return command + shlex.split(args.peer_args)
+    return command + (["--format", detail] if detail else []) + size_arguments(args.given)
 
 
-def result(args, ours, peer):
-    ratios = [a / b for a, b in zip(ours.values, peer.values)]
-    value, peer_value = statistics.median(ours.values), statistics.median(peer.values)
-    return {"bench": args.bench, "case": args.case, "value": round(value, 4), "unit": workload.UNITS[args.bench],
-            "peer": peer.name, "peer_value": round(peer_value, 4), "ratio": round(value / peer_value, 4),
-            "n": len(ours.values), "spread": spread(ours.values), "peer_spread": spread(peer.values),
-            "ratio_min": round(min(ratios), 4), "ratio_max": round(max(ratios), 4)}
+def environments(threads):
+    """Ours sleeps while waiting, as the product does; peers wait as they choose."""
+    base = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    peer = {key: value for key, value in base.items() if key != "OMP_WAIT_POLICY"}
+    return base | {"OMP_WAIT_POLICY": "passive"}, peer
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bench", required=True, choices=workload.UNITS)
     parser.add_argument("--case")
-    parser.add_argument("--peer", required=True, action="append", help="transformers, llama.cpp:f32, trl, peft, torch")
-    parser.add_argument("--ours", required=True, help="command of our side, one string")
-    parser.add_argument("--peer-args", default="", help="further arguments of peer.py, one string")
+    parser.add_argument("--peer", default=[], action="append", help="transformers, llama.cpp:f32, trl, peft, torch")
+    parser.add_argument("--ours", required=True, help="command of our side, one string; sizes are appended")
+    parser.add_argument("--ours-on", default="", help="the same with CASE in the case's place, for charter:CASE")
+    parser.add_argument("--peer-model", default="", help="startup: the model its peer loads")
+    parser.add_argument("--limits", help="command of charter_limits_bench")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--n", type=int, default=5)
+    for size in sorted({name for sizes in workload.SIZES.values() for name in sizes}):
+        parser.add_argument(f"--{size}", type=int, help="instead of workload.py's")
     args = parser.parse_args()
-    args.case = args.case or workload.CASES[args.bench][0]
+    args.case = args.case or next(iter(workload.PEERS[args.bench]))
+    args.given = {k: getattr(args, k) for k in workload.SIZES[args.bench] if getattr(args, k) is not None}
+    args.sizes = workload.sizes_of(args.bench, args.case, args.given)
     if args.n < 1:
         parser.error(f"--n {args.n}, expected at least 1")
     return args
 
 
+def check_all(contenders, case):
+    """Differences of each peer from ours. Ends the program where one is above its tolerance."""
+    expected = contenders[0].check()
+    differences = []
+    for peer in contenders[1:]:
+        if peer.name.startswith("charter"):
+            peer.check()
+            differences.append(0.0)
+            continue
+        differences.append(largest_difference(peer.check(), expected))
+        print(f"check {peer.name}: within {differences[-1]:.2g}", file=sys.stderr)
+        if not differences[-1] <= tolerance(case, peer.name):
+            raise SystemExit(f"alternate: {peer.name} differs from ours by {differences[-1]:.3g} on the same work, "
+                             f"expected at most {tolerance(case, peer.name)}")
+    return differences
+
+
+def run_rounds(contenders, limits, n):
+    for contender in contenders:
+        contender.measure(1)
+    for run in range(2, n + 2):
+        for contender in contenders + limits:
+            contender.answers.append(contender.measure(run))
+            print(f"round {run - 1} {contender.name}: {contender.answers[-1]['value']:.4g}", file=sys.stderr)
+
+
+def lines(args, contenders, differences):
+    """Each line with the cases its values are of."""
+    ours, peers = contenders[0], contenders[1:]
+    if not peers:
+        yield alone(args.bench, args.case, ours), {"": args.case}
+    for peer, difference in zip(peers, differences):
+        other = peer.name.partition(":")[2] if peer.name.startswith("charter") else args.case
+        yield result(args.bench, args.case, ours, peer, difference), {"": args.case, "peer_": other}
+
+
 def main():
     args = parse()
-    env = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
-    contenders = []
+    own_env, peer_env = environments(args.threads)
+    contenders, limits = [], []
     try:
-        # One at a time, first run included: loading does not disturb another's measurement.
-        for name, command in [("ours", shlex.split(args.ours))] + [(p, peer_command(p, args)) for p in args.peer]:
-            contenders.append(Contender(name, command, env))
-            contenders[-1].ask(0)
-        for run in range(1, args.n + 1):
-            for contender in contenders:
-                contender.values.append(contender.ask(run))
-                print(f"round {run} {contender.name}: {contender.values[-1]:.4g}", file=sys.stderr)
-        for peer in contenders[1:]:
-            print(json.dumps(result(args, contenders[0], peer)), flush=True)
+        contenders.append(Contender("charter", shlex.split(args.ours) + size_arguments(args.sizes), own_env))
+        for spec in args.peer:
+            env = own_env if spec.startswith("charter") else peer_env
+            contenders.append(Contender(spec, peer_command(spec, args), env))
+        if args.limits:
+            limits.append(Contender("limits", shlex.split(args.limits), own_env))
+        differences = check_all(contenders, args.case)
+        run_rounds(contenders, limits, args.n)
+        for line, cases in lines(args, contenders, differences):
+            if limits and contenders[0].model:
+                line |= shares(args.bench, args.sizes, contenders[0].model, limits[0], line, cases)
+            print(json.dumps(line), flush=True)
     finally:
-        for contender in contenders:
+        for contender in contenders + limits:
             contender.close()
 
 

@@ -1,6 +1,6 @@
 """llama.cpp through its C API as llama-cpp-python exposes it: batched decoding and scoring.
 
-Each function loads once and returns `run(seed) -> (amount of work, seconds)`, as torch_peers.py's do."""
+Each function loads once and returns `run` and `check`, as torch_peers.py's do."""
 import ctypes
 import time
 from pathlib import Path
@@ -98,10 +98,9 @@ def make_samplers(count, seed):
     return samplers
 
 
-def generate(session, prompts, wanted):
-    """One token a sequence and step; a sequence leaves the batch when it has what it wants."""
-    samplers = make_samplers(len(prompts), 1)
-    tokens, rows, last_row = {}, [], []
+def prefill(session, prompts, pick):
+    """Each prompt's first new token, by pick(sequence, row of the last decode)."""
+    rows, last_row, tokens = [], [], []
     for sequence, prompt in enumerate(prompts):
         rows += [(t, p, sequence, p == len(prompt) - 1) for p, t in enumerate(prompt)]
         last_row.append(len(rows) - 1)
@@ -110,14 +109,20 @@ def generate(session, prompts, wanted):
         for sequence, row in enumerate(last_row):
             local = row - start * MAX_BATCH_TOKENS
             if 0 <= local < len(chunk):
-                tokens[sequence] = [lc.llama_sampler_sample(samplers[sequence], session.ctx, local)]
-    while live := [s for s in tokens if len(tokens[s]) < wanted[s]]:
+                tokens.append([pick(sequence, local)])
+    return tokens
+
+
+def decode(session, prompts, tokens, wanted, pick):
+    """One token a sequence and step; a sequence leaves the batch when it has what it wants."""
+    while live := [s for s in range(len(tokens)) if len(tokens[s]) < wanted[s]]:
         session.decode([(tokens[s][-1], len(prompts[s]) + len(tokens[s]) - 1, s, True) for s in live])
         for row, s in enumerate(live):
-            tokens[s].append(lc.llama_sampler_sample(samplers[s], session.ctx, row))
-    for sampler in samplers:
-        lc.llama_sampler_free(sampler)
-    return sum(len(t) for t in tokens.values())
+            tokens[s].append(pick(s, row))
+
+
+def log_softmax(logits):
+    return logits - np.logaddexp.reduce(logits)
 
 
 def source_of(args):
@@ -127,18 +132,48 @@ def source_of(args):
 def rollout(args):
     sizes = args.sizes
     batch = sizes["batch"]
-    wanted = workload.long_tail(batch) if args.case == "long_tail" else [sizes["new"]] * batch
-    length = sizes["prompt"] + max(wanted)
+    wanted = workload.new_tokens(args.case, sizes)
+    length = sizes["prompt"] + max(*wanted, workload.CHECK_TOKENS)
     session = Session(gguf_in_format(source_of(args), args.format), args.threads, batch, batch * length, False)
+
+    def prompts_of(run, count):
+        return workload.sequences([sizes["prompt"]] * count, run, session.vocab)
 
     def run(seed):
         session.clear()
-        prompts = [workload.token_ids(sizes["prompt"], seed * 1000 + i, session.vocab) for i in range(batch)]
-        begin = time.perf_counter()
-        made = generate(session, prompts, wanted)
-        return made, time.perf_counter() - begin
+        prompts, samplers = prompts_of(seed, batch), make_samplers(batch, seed)
 
-    return run
+        def pick(sequence, row):
+            return lc.llama_sampler_sample(samplers[sequence], session.ctx, row)
+
+        begin = time.perf_counter()
+        tokens = prefill(session, prompts, pick)
+        first = time.perf_counter()
+        decode(session, prompts, tokens, wanted, pick)
+        end = time.perf_counter()
+        for sampler in samplers:
+            lc.llama_sampler_free(sampler)
+        made = sum(len(t) for t in tokens)
+        parts = {"prefill": batch * sizes["prompt"] / (first - begin)}
+        if made > batch:
+            parts["decode"] = (made - batch) / (end - first)
+        return made, end - begin, parts
+
+    def check():
+        session.clear()
+        prompts = prompts_of(0, min(batch, workload.CHECK_PROMPTS))
+        found = [[] for _ in prompts]
+
+        def pick(sequence, row):
+            logprobs = log_softmax(session.logits(row).astype(np.float64))
+            found[sequence].append(float(logprobs.max()))
+            return int(logprobs.argmax())
+
+        tokens = prefill(session, prompts, pick)
+        decode(session, prompts, tokens, [workload.CHECK_TOKENS] * len(prompts), pick)
+        return [logprob for row in found for logprob in row]
+
+    return run, check
 
 
 def labels(args):
@@ -149,7 +184,7 @@ def labels(args):
     batch, prefix_length, tail = sizes["batch"], sizes["prefix"], sizes["tail"]
     length = prefix_length + batch * tail
     session = Session(gguf_in_format(source_of(args), args.format), args.threads, batch + 1, length, True)
-    prefix = workload.token_ids(prefix_length, 12345, session.vocab)
+    prefix = workload.token_ids(prefix_length, workload.PREFIX_SEED, session.vocab)
     for chunk in chunks([(t, p, 0, False) for p, t in enumerate(prefix)]):
         session.decode(chunk)
 
@@ -164,14 +199,13 @@ def labels(args):
             session.decode([(t, prefix_length + p, s + 1, p == tail - 1) for s in part
                             for p, t in enumerate(tails[s])])
             for i in range(len(part)):
-                logits = session.logits((i + 1) * tail - 1)
-                found.append(logits[workload.OPTION_IDS] - np.logaddexp.reduce(logits))
+                found += log_softmax(session.logits((i + 1) * tail - 1))[workload.OPTION_IDS].tolist()
         return found
 
     def run(seed):
-        tails = [workload.token_ids(tail, seed * 1000 + i, session.vocab) for i in range(batch)]
+        tails = workload.sequences([tail] * batch, seed, session.vocab)
         begin = time.perf_counter()
-        score(tails)
-        return batch, time.perf_counter() - begin
+        found = score(tails)
+        return batch, time.perf_counter() - begin, {"numbers": found}
 
-    return run
+    return run, lambda: run(0)[2]["numbers"]

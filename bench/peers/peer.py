@@ -9,15 +9,14 @@ Without --serve: --warmup runs that do not count, --repeat runs that do, one lin
   {"bench", "case", "value", "unit", "peer", "n", "spread", "values", "threads", "peak_mb", "versions"}
 value: the median; spread: (largest - smallest) / median.
 
---serve speaks the line protocol of charter_rollout_bench and the others: after loading {"ready": true};
-for each line {"run": K} on stdin one measured run and {"value": rate, "seconds": s}. Loading and the
-warm-up are outside every value.
+--serve speaks the line protocol of bench/serve.hpp: after loading {"ready": true}; for each line {"run": K} on stdin
+one measured run and {"value": rate, "seconds": s, "peak_mb": m, ...}, for {"check": true} {"numbers": [...]}. Loading
+and the warm-up are outside every value, and the check resets the peak of memory.
 """
 import argparse
 import importlib.metadata
 import json
 import os
-import resource
 import statistics
 import sys
 from pathlib import Path
@@ -45,16 +44,16 @@ def parse():
     for size in ("batch", "prompt", "new", "prefix", "tail", "length"):
         parser.add_argument(f"--{size}", type=int)
     args = parser.parse_args()
-    default_case = "lora" if args.peer == "peft" else workload.CASES[args.bench][0]
-    args.case = args.case or default_case
-    if args.case not in workload.CASES[args.bench]:
-        parser.error(f"--case {args.case}, expected one of {', '.join(workload.CASES[args.bench])}")
+    cases = list(workload.PEERS[args.bench])
+    args.case = args.case or ("lora" if args.peer == "peft" else cases[0])
+    if args.case not in cases:
+        parser.error(f"--case {args.case}, expected one of {', '.join(cases)}")
     if args.peer not in PEERS[args.bench]:
         parser.error(f"--peer {args.peer}, expected one of {', '.join(PEERS[args.bench])}")
     if args.bench == "sft" and (args.peer == "peft") != args.case.startswith("lora"):
         parser.error("sft: peft does the lora cases, transformers the full ones")
     given = {k: getattr(args, k) for k in workload.SIZES[args.bench] if getattr(args, k) is not None}
-    args.sizes = workload.SIZES[args.bench] | given
+    args.sizes = workload.sizes_of(args.bench, args.case, given)
     return args
 
 
@@ -77,13 +76,27 @@ def versions(peer):
     return {name: importlib.metadata.version(name) for name in names}
 
 
-def serve(run, out):
+def peak_mb():
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def serve(run, check, out):
     print(json.dumps({"ready": True}), file=out, flush=True)
     for line in sys.stdin:
         if not line.strip():
             continue
-        amount, seconds = run(int(json.loads(line).get("run", 1)) + 1)
-        print(json.dumps({"value": amount / seconds, "seconds": seconds}), file=out, flush=True)
+        asked = json.loads(line)
+        if "check" in asked:
+            answer = {"numbers": check()}
+            Path("/proc/self/clear_refs").write_text("5")  # the peak is the present size, proc(5)
+        else:
+            amount, seconds, found = run(int(asked.get("run", 1)))
+            parts = {key: value for key, value in found.items() if isinstance(value, float)}
+            answer = parts | {"value": amount / seconds, "seconds": seconds, "peak_mb": peak_mb()}
+        print(json.dumps(answer), file=out, flush=True)
 
 
 def main():
@@ -93,14 +106,14 @@ def main():
     os.dup2(2, 1)
     os.environ.update(OMP_NUM_THREADS=str(args.threads), HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false",
                       CUDA_VISIBLE_DEVICES="")
-    run = load_peer(args)
+    run, check = load_peer(args)
     for _ in range(args.warmup):
         run(0)
     if args.serve:
-        return serve(run, out)
+        return serve(run, check, out)
     values = []
     for k in range(args.repeat):
-        amount, seconds = run(k + 1)
+        amount, seconds, _ = run(k + 1)
         values.append(amount / seconds)
     median = statistics.median(values)
     name = f"{args.peer} {args.format}" if args.peer == "llama.cpp" else args.peer
@@ -108,7 +121,7 @@ def main():
         "bench": args.bench, "case": args.case, "value": round(median, 4), "unit": workload.UNITS[args.bench],
         "peer": name, "n": len(values), "spread": round((max(values) - min(values)) / median, 4),
         "values": [round(v, 4) for v in values], "threads": args.threads, "sizes": args.sizes,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_mb()),
         "versions": versions(args.peer)}), file=out, flush=True)
 
 

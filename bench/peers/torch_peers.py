@@ -1,6 +1,7 @@
 """The peers that run on torch: transformers, TRL, peft, and plain torch loops.
 
-Each function loads once and returns `run(seed) -> (amount of work, seconds)`: one measured repetition."""
+Each function loads once and returns `run(K) -> (amount of work, seconds, further figures)`, one measured repetition on
+run K's token ids, and `check() -> [numbers]`, what ours must find too on run 0's (bench/serve.hpp)."""
 import copy
 import logging
 import time
@@ -17,60 +18,92 @@ logging.disable(logging.WARNING)
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
-LEARNING_RATE = 1e-5
+LEARNING_RATE, BETAS = 1e-5, (0.9, 0.95)
+KL_COEF, BEHAVIOR_LOGPROB = 0.001, -11.0  # of ppo
 
 
 def load(args):
     return transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
 
 
-def ids(rows, columns, seed, vocab):
-    return torch.tensor(workload.token_ids(rows * columns, seed, vocab)).view(rows, columns)
+def ids(lengths, run, vocab):
+    """Right-padded ids [B, T] and mask [B, T]."""
+    rows = [torch.tensor(row) for row in workload.sequences(lengths, run, vocab)]
+    mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), mask
 
 
 def timed(work, amount):
     begin = time.perf_counter()
-    work()
-    return amount, time.perf_counter() - begin
+    found = work()
+    return amount, time.perf_counter() - begin, found or {}
 
 
 def optimizer_of(parameters):
     # fused: the fastest AdamW of torch on a CPU.
-    return torch.optim.AdamW(parameters, lr=LEARNING_RATE, fused=True)
+    return torch.optim.AdamW(parameters, lr=LEARNING_RATE, betas=BETAS, weight_decay=0.0, fused=True)
 
 
 def train_step(parameters, optimizer, loss):
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    return {"loss": loss.item(), "grad_norm": norm.item()}
 
 
-def padded(lengths, seed, vocab):
-    """Right-padded ids [B, T] and mask [B, T]."""
-    width = max(lengths)
-    mask = torch.arange(width)[None] < torch.tensor(lengths)[:, None]
-    return ids(len(lengths), width, seed, vocab).masked_fill(~mask, 0), mask
+def numbers_of(run, names=("loss", "grad_norm")):
+    """The check of a training step is the step itself."""
+    def check():
+        found = run(0)[2]
+        return [found[name] for name in names]
+    return check
+
+
+class FirstTokenTime(transformers.StoppingCriteria):
+    """Stops nothing; notes when the prompt has been computed."""
+
+    def __init__(self):
+        self.at = None
+
+    def __call__(self, input_ids, scores, **kwargs):
+        self.at = self.at or time.perf_counter()
+        return torch.zeros(len(input_ids), dtype=torch.bool)
 
 
 def rollout(args):
     model = load(args).eval()
     model.generation_config.eos_token_id = None
-    sizes = args.sizes
-    wanted = workload.long_tail(sizes["batch"]) if args.case == "long_tail" else [sizes["new"]] * sizes["batch"]
+    sizes, vocab = args.sizes, model.config.vocab_size
+    batch, prompt = sizes["batch"], sizes["prompt"]
+    wanted = workload.new_tokens(args.case, sizes)
+
+    def generate(prompts, new, **options):
+        return model.generate(prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=new,
+                              eos_token_id=None, pad_token_id=0, **options)
 
     def run(seed):
         torch.manual_seed(seed)
-        prompts = ids(sizes["batch"], sizes["prompt"], seed, model.config.vocab_size)
+        prompts, _ = ids([prompt] * batch, seed, vocab)
+        first = FirstTokenTime()
+        begin = time.perf_counter()
+        out = generate(prompts, max(wanted), do_sample=True, temperature=1.0, top_k=0, top_p=1.0,
+                       stopping_criteria=[first])
+        end = time.perf_counter()
+        assert out.shape[1] == prompt + max(wanted), out.shape
+        parts = {"prefill": batch * prompt / (first.at - begin)}
+        if max(wanted) > 1:
+            parts["decode"] = (sum(wanted) - batch) / (end - first.at)
+        return sum(wanted), end - begin, parts
 
-        def work():
-            out = model.generate(prompts, attention_mask=torch.ones_like(prompts), do_sample=True, temperature=1.0,
-                                 top_k=0, top_p=1.0, max_new_tokens=max(wanted), eos_token_id=None, pad_token_id=0)
-            assert out.shape[1] == sizes["prompt"] + max(wanted), out.shape
+    def check():
+        prompts, _ = ids([prompt] * min(batch, workload.CHECK_PROMPTS), 0, vocab)
+        out = generate(prompts, workload.CHECK_TOKENS, do_sample=False, output_logits=True,
+                       return_dict_in_generate=True)
+        best = [step.log_softmax(-1).max(-1).values for step in out.logits]
+        return torch.stack(best, 1).flatten().tolist()
 
-        return timed(work, sum(wanted))
-
-    return run
+    return run, check
 
 
 @torch.no_grad()
@@ -82,7 +115,7 @@ def labels(args):
     model = load(args).eval()
     sizes = args.sizes
     vocab = model.config.vocab_size
-    prefix = ids(1, sizes["prefix"], 12345, vocab)
+    prefix = torch.tensor([workload.token_ids(sizes["prefix"], workload.PREFIX_SEED, vocab)])
     cached = prefix_cache(model, prefix) if args.case == "reused" else None
 
     @torch.no_grad()
@@ -94,17 +127,21 @@ def labels(args):
         return model(tails, past_key_values=cache, use_cache=True, logits_to_keep=1)
 
     def run(seed):
-        tails = ids(sizes["batch"], sizes["tail"], seed, vocab)
-        return timed(lambda: forward(tails).logits[:, -1].log_softmax(-1)[:, workload.OPTION_IDS], sizes["batch"])
+        tails, _ = ids([sizes["tail"]] * sizes["batch"], seed, vocab)
 
-    return run
+        def work():
+            return {"numbers": forward(tails).logits[:, -1].log_softmax(-1)[:, workload.OPTION_IDS]}
+
+        return timed(work, sizes["batch"])
+
+    return run, lambda: run(0)[2]["numbers"].flatten().tolist()
 
 
 def sft(args):
     model = load(args).train()
     if args.case.startswith("lora"):
         import peft
-        model = peft.get_peft_model(model, peft.LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0,
+        model = peft.get_peft_model(model, peft.LoraConfig(r=workload.LORA_RANK, lora_alpha=32, lora_dropout=0.0,
                                                            target_modules="all-linear", task_type="CAUSAL_LM"))
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = optimizer_of(parameters)
@@ -114,7 +151,7 @@ def sft(args):
     mixed = args.case.endswith("mixed")
 
     def run(seed):
-        input_ids, mask = padded(lengths, seed, vocab)
+        input_ids, mask = ids(lengths, seed, vocab)
         targets = input_ids.masked_fill(~mask, -100)
         for row, length in enumerate(lengths):
             targets[row, :length - length // 2] = -100
@@ -125,11 +162,16 @@ def sft(args):
             logits = model(input_ids, attention_mask=mask if mixed else None, use_cache=False,
                            logits_to_keep=keep).logits[:, :-1]
             chosen = targets[:, 1:][:, -logits.shape[1]:]
-            train_step(parameters, optimizer, F.cross_entropy(logits.flatten(0, 1), chosen.flatten()))
+            return train_step(parameters, optimizer, F.cross_entropy(logits.flatten(0, 1), chosen.flatten()))
 
         return timed(work, sum(lengths))
 
-    return run
+    # peft draws its adapters' first matrices itself: the norm of the gradient depends on them.
+    return run, numbers_of(run, ("loss",) if args.case.startswith("lora") else ("loss", "grad_norm"))
+
+
+def head_weight(width):
+    return torch.tensor(workload.unit_floats(width, 7))[None] / width ** 0.5
 
 
 class TrunkWithHeads(torch.nn.Module):
@@ -139,6 +181,8 @@ class TrunkWithHeads(torch.nn.Module):
         super().__init__()
         self.model = model
         self.value = torch.nn.Linear(model.config.hidden_size, 1)
+        self.value.weight.data = head_weight(model.config.hidden_size)
+        self.value.bias.data.zero_()
 
     def forward(self, input_ids, attention_mask=None):
         return self.model.model(input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
@@ -154,16 +198,16 @@ def pm_train_torch(args):
     last = torch.tensor(lengths) - 1
 
     def run(seed):
-        input_ids, mask = padded(lengths, seed, vocab)
+        input_ids, mask = ids(lengths, seed, vocab)
 
         def work():
             hidden = model(input_ids, mask if args.case == "mixed" else None)[torch.arange(2 * pairs), last]
             chosen, rejected = model.value(hidden)[:, 0].chunk(2)
-            train_step(parameters, optimizer, -F.logsigmoid(chosen - rejected).mean())
+            return train_step(parameters, optimizer, -F.logsigmoid(chosen - rejected).mean())
 
         return timed(work, pairs)
 
-    return run
+    return run, numbers_of(run)
 
 
 def pm_train_trl(args):
@@ -176,44 +220,61 @@ def pm_train_trl(args):
 
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         args.model, num_labels=1, dtype=torch.float32)
+    model.score.weight.data = head_weight(model.config.hidden_size)
+    start = copy.deepcopy(model.state_dict())
     vocab, pairs = model.config.vocab_size, args.sizes["batch"]
     lengths = workload.train_lengths(args.case, args.sizes, 2 * pairs)
 
     def rows(seed):
-        return [{"chosen_ids": workload.token_ids(lengths[i], 2 * i + seed * 1000, vocab),
-                 "rejected_ids": workload.token_ids(lengths[pairs + i], 2 * i + 1 + seed * 1000, vocab)}
-                for i in range(pairs)]
+        drawn = workload.sequences(lengths, seed, vocab)
+        return [{"chosen_ids": a, "rejected_ids": b} for a, b in zip(drawn[:pairs], drawn[pairs:])]
 
     config = trl.RewardConfig(
         output_dir=tempfile.mkdtemp(prefix="peer-trl-"), per_device_train_batch_size=pairs, max_steps=1,
         report_to=[], save_strategy="no", logging_strategy="no", use_cpu=True, bf16=False, max_grad_norm=1.0,
-        gradient_checkpointing=False, learning_rate=LEARNING_RATE, optim="adamw_torch_fused", max_length=None,
+        gradient_checkpointing=False, learning_rate=LEARNING_RATE, adam_beta2=BETAS[1], optim="adamw_torch_fused", max_length=None,
         disable_tqdm=True, dataloader_pin_memory=False)
     trainer = trl.RewardTrainer(model, args=config, train_dataset=datasets.Dataset.from_list(rows(0)),
                                 processing_class=transformers.AutoTokenizer.from_pretrained(args.model))
     trainer.train()  # one step: makes the optimizer and the wrapped model
     wrapped = trainer.model_wrapped
+    model.load_state_dict(start)  # that step did not happen, nor did its end of the schedule
+    trainer.optimizer.optimizer.state.clear()
+    for group in trainer.optimizer.param_groups:
+        group["lr"] = LEARNING_RATE
 
     def run(seed):
         batch = trainer.data_collator(rows(seed))
 
         def work():
             wrapped.train()
-            trainer.training_step(wrapped, batch)
-            trainer.accelerator.clip_grad_norm_(wrapped.parameters(), 1.0)
+            loss = trainer.training_step(wrapped, batch)
+            norm = trainer.accelerator.clip_grad_norm_(wrapped.parameters(), 1.0)
             trainer.optimizer.step()
             trainer.optimizer.zero_grad()
+            return {"loss": loss.item(), "grad_norm": norm.item()}
 
         return timed(work, pairs)
 
-    return run
+    return run, numbers_of(run)
 
 
 def pm_train(args):
     return pm_train_trl(args) if args.peer == "trl" else pm_train_torch(args)
 
 
+def advantages_of(rewards, values, decay=0.95):
+    """Generalized advantage estimation with gamma 1, [B, T]."""
+    columns, following, after = [], torch.zeros(len(rewards)), torch.zeros(len(rewards))
+    for t in reversed(range(rewards.shape[1])):
+        following = rewards[:, t] + after - values[:, t] + decay * following
+        after = values[:, t]
+        columns.append(following)
+    return torch.stack(columns[::-1], 1)
+
+
 def ppo(args):
+    """One batch as rl/ppo_trainer does it: what the weights give before the step, advantages, one clipped step."""
     model = TrunkWithHeads(load(args)).train()
     config = model.model.config
     parameters = list(model.parameters())
@@ -221,22 +282,37 @@ def ppo(args):
     batch, prompt, new = (args.sizes[key] for key in ("batch", "prompt", "new"))
 
     def run(seed):
-        torch.manual_seed(seed)
-        tokens = ids(batch, prompt + new, seed, config.vocab_size)
-        old_logprobs, advantages = torch.full((batch, new), -8.0), torch.randn(batch, new)
-        old_values, returns = torch.randn(batch, new), torch.randn(batch, new)
+        drawn, _ = ids([prompt + new] * batch, seed, config.vocab_size)
+        scores = torch.tensor(workload.unit_floats(batch, seed))
+
+        def forward():
+            hidden = model(drawn[:, :-1])[:, prompt - 1:]
+            logits = model.model.lm_head(hidden).flatten(0, 1)
+            logprobs = -F.cross_entropy(logits, drawn[:, prompt:].flatten(), reduction="none").view(batch, new)
+            return logprobs, model.value(hidden)[..., 0], logits
+
+        @torch.no_grad()
+        def targets():
+            old, values, logits = forward()
+            normalizer = logits.logsumexp(-1, keepdim=True)
+            _ = normalizer[:, 0] - ((logits - normalizer).exp() * logits).sum(-1)  # the entropy ours reports
+            rewards = -KL_COEF * (old - BEHAVIOR_LOGPROB)
+            rewards[:, -1] += scores
+            advantages = advantages_of(rewards, values)
+            weights = (old - BEHAVIOR_LOGPROB).exp().clamp(max=2.0)
+            white = (advantages - advantages.mean()) / (advantages.var() + 1e-8).sqrt()
+            return old, values, white, advantages + values, weights
 
         def work():
-            hidden = model(tokens)[:, prompt - 1:-1]
-            logprobs = -F.cross_entropy(model.model.lm_head(hidden).flatten(0, 1), tokens[:, prompt:].flatten(),
-                                        reduction="none").view(batch, new)
-            ratio = (logprobs - old_logprobs).clamp(-20, 20).exp()
-            policy_loss = torch.maximum(-advantages * ratio, -advantages * ratio.clamp(0.8, 1.2)).mean()
-            values = model.value(hidden)[..., 0]
+            old, old_values, advantages, returns, weights = targets()
+            logprobs, values, _ = forward()
+            ratio = (logprobs - old).clamp(-20, 20).exp()
+            policy_loss = (weights * torch.maximum(-advantages * ratio, -advantages * ratio.clamp(0.8, 1.2))).mean()
             clipped = old_values + (values - old_values).clamp(-0.2, 0.2)
             value_loss = 0.5 * torch.maximum((values - returns) ** 2, (clipped - returns) ** 2).mean()
-            train_step(parameters, optimizer, policy_loss + 0.5 * value_loss)
+            found = train_step(parameters, optimizer, policy_loss + 0.1 * value_loss)
+            return found | {"policy_loss": policy_loss.item(), "value_loss": value_loss.item()}
 
         return timed(work, batch)
 
-    return run
+    return run, numbers_of(run, ("policy_loss", "value_loss", "grad_norm"))
