@@ -34,8 +34,9 @@ build: install  ## one PRESET: release, dev, asan, tsan
 bench: install  ## BENCH=NAME [ARGS=...]: JSON lines on stdout, everything else on stderr
 	@scripts/bench.sh "$(BENCH)" $(ARGS)
 
-bench-peers: tools  ## the Python environment of the programs we compare with
-	@bench/peers/setup.sh
+bench-peers: tools  ## sets up the programs we compare with, then every bench against them: JSON lines
+	@bench/peers/setup.sh >&2
+	@scripts/bench.sh all $(ARGS)
 
 asan: install  ## the tests under address and undefined-behaviour sanitizers
 	@scripts/sanitize.sh asan
