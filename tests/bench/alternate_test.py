@@ -13,6 +13,7 @@ from pathlib import Path
 PEERS = Path(__file__).resolve().parents[2] / "bench" / "peers"
 sys.path.insert(0, str(PEERS))
 import alternate
+import figures
 import workload
 
 # Answers with its own numbers, and writes its name down at each measurement.
@@ -45,7 +46,7 @@ def values(*rates):
 
 class StatisticsTest(unittest.TestCase):
     def test_values_and_ratio_are_of_medians_and_spreads_relative_to_them(self):
-        line = alternate.result("pm_train", "plain", Recorded("charter", values(10, 12, 11)),
+        line = figures.result("pm_train", "plain", Recorded("charter", values(10, 12, 11)),
                                 Recorded("trl", values(5, 6, 4)))
         self.assertEqual((line["value"], line["peer_value"], line["n"]), (11, 5, 3))
         self.assertEqual(line["ratio"], 2.2)  # 11 / 5
@@ -54,19 +55,19 @@ class StatisticsTest(unittest.TestCase):
         self.assertEqual((line["ratio_min"], line["ratio_max"]), (2.0, 2.75))  # 10/5, 12/6, 11/4
 
     def test_for_seconds_the_ratio_is_how_many_times_shorter_ours_is(self):
-        line = alternate.result("startup", "gguf", Recorded("charter", values(2)), Recorded("llama.cpp", values(3)))
+        line = figures.result("startup", "gguf", Recorded("charter", values(2)), Recorded("llama.cpp", values(3)))
         self.assertEqual((line["ratio"], line["unit"]), (1.5, "s"))
 
     def test_memory_is_the_largest_and_other_parts_are_medians(self):
         answers = [{"value": 1, "peak_mb": m, "decode": d} for m, d in ((5, 1), (9, 2), (7, 6))]
-        line = alternate.result("rollout", "plain", Recorded("charter", answers), Recorded("trl", values(1, 1, 1)))
+        line = figures.result("rollout", "plain", Recorded("charter", answers), Recorded("trl", values(1, 1, 1)))
         self.assertEqual((line["peak_mb"], line["decode"]), (9, 2))
         self.assertNotIn("peer_peak_mb", line)
 
     def test_a_difference_is_absolute_up_to_one_and_relative_above(self):
-        self.assertAlmostEqual(alternate.largest_difference([0.5, 11.0], [0.4, 10.0]), 0.1)  # .1 and 1/10
+        self.assertAlmostEqual(figures.largest_difference([0.5, 11.0], [0.4, 10.0]), 0.1)  # .1 and 1/10
         with self.assertRaisesRegex(SystemExit, "1 numbers, expected 2"):
-            alternate.largest_difference([1.0], [1.0, 2.0])
+            figures.largest_difference([1.0], [1.0, 2.0])
 
 
 class FlopsTest(unittest.TestCase):

@@ -17,7 +17,8 @@ TEST(WorkloadTest, DrawsTheFloatsThatThePeersDraw) {
 }
 
 TEST(WorkloadTest, MixedLengthsAreEvenStepsInThePeersOrder) {
-  EXPECT_EQ(train_lengths("mixed", 128, 8), (std::vector<int64_t>{128, 160, 256, 32, 192, 224, 64, 96}));
+  EXPECT_EQ(train_lengths("mixed", 128, 8),
+            (std::vector<int64_t>{128, 160, 256, 32, 192, 224, 64, 96}));
   EXPECT_EQ(train_lengths("plain", 128, 2), (std::vector<int64_t>{128, 128}));
 }
 
