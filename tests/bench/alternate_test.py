@@ -127,12 +127,17 @@ class ProtocolTest(unittest.TestCase):
     def test_numbers_that_differ_end_the_bench_before_it_measures(self):
         a, b = self.contender("charter", [1], [0.5, 2.0]), self.contender("trl", [1], [0.5, 2.1])
         with self.assertRaisesRegex(SystemExit, "trl differs from ours by 0.05.* expected at most 0.002"):
-            self.quietly(alternate.check_all, [a, b], "plain")
+            self.quietly(alternate.check_all, [a, b], "pm_train", "plain")
         self.assertFalse(self.log.exists())
 
     def test_numbers_within_tolerance_are_reported_by_their_difference(self):
         a, b = self.contender("charter", [1], [0.5]), self.contender("llama.cpp:f32", [1], [0.51])
-        self.assertAlmostEqual(self.quietly(alternate.check_all, [a, b], "plain")[0], 0.01)
+        self.assertAlmostEqual(self.quietly(alternate.check_all, [a, b], "pm_train", "plain")[0], 0.01)
+
+    def test_rounded_rollouts_are_compared_by_their_first_tokens(self):
+        a = self.contender("charter", [1], [0.5, 1, 2, 3, 0.25, 1, 2, 3])
+        b = self.contender("llama.cpp:q8_0", [1], [0.75, 9, 9, 9, 0.25, 9, 9, 9])
+        self.assertEqual(self.quietly(alternate.check_all, [a, b], "rollout", "plain"), [0.25])
 
     def test_a_contender_that_ends_is_named_with_its_code(self):
         with self.assertRaisesRegex(SystemExit, "a: ended with code 3 without an answer"):
