@@ -29,7 +29,7 @@ void add_engine_options(CLI::App& command, EngineArguments& a) {
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 20))
       ->capture_default_str();
   command.add_option("--precision", a.precision, "of the linear layers")
-      ->check(CLI::IsMember({"float32", "int8"}))
+      ->check(CLI::IsMember({"float32", "bfloat16", "int8"}))
       ->capture_default_str();
   command
       .add_option("--prefix-cache-mib", a.prefix_cache_mib, "keys and values of shared prefixes")
@@ -54,8 +54,7 @@ EngineJob load_engine(const EngineArguments& arguments) {
   job.config = files.config;
   job.context = std::min(arguments.context, files.config.max_position);
   job.tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
-  const auto precision =
-      arguments.precision == "int8" ? model::Precision::kInt8 : model::Precision::kFloat32;
+  const auto precision = model::precision_from_name(arguments.precision);
   const model::EngineOptions options{.max_batch = arguments.batch,
                                      .max_context = job.context,
                                      .prefix_cache_bytes = arguments.prefix_cache_mib << 20};

@@ -67,7 +67,7 @@ struct CachedForward::Pass {
   // y [n, out] (+)= x W^T + (x A^T) B^T. The thin product with A runs beside the one with W.
   void product(const PackedMatrix& w, const std::optional<PackedAdapter>& adapter, const float* x,
                int64_t n, float* y, bool accumulate) {
-    if (w.is_int8()) quantize(x, n, w.in);
+    if (w.precision != Precision::kFloat32) narrow(w, x, n);
     const int64_t panels = panels_of(w), thin = adapter ? panels_of(adapter->a) : 0;
     const int64_t grain = std::max<int64_t>(1, panels / (team.size() * 8));
     team.for_range(panels + thin, grain, [&](int64_t begin, int64_t end) {
@@ -84,7 +84,13 @@ struct CachedForward::Pass {
 
   void panel_range(const PackedMatrix& w, const float* x, int64_t n, int64_t begin, int64_t end,
                    float* y, bool accumulate) {
-    if (!w.is_int8()) {
+    if (w.precision == Precision::kBfloat16) {
+      kernels().gemm_panels_bf16(self.bf16_rows_.data(), n,
+                                 static_cast<const uint16_t*>(w.data.const_data_ptr()), w.out, w.in,
+                                 begin, end, y, w.out, accumulate);
+      return;
+    }
+    if (w.precision == Precision::kFloat32) {
       kernels().gemm_panels(x, w.in, n, w.panels(), w.out, w.in, begin, end, y, w.out, accumulate);
       return;
     }
@@ -94,7 +100,16 @@ struct CachedForward::Pass {
                                w.out, accumulate);
   }
 
-  void quantize(const float* x, int64_t n, int64_t in) {
+  // The rows of x in the weight's precision.
+  void narrow(const PackedMatrix& w, const float* x, int64_t n) {
+    const int64_t in = w.in;
+    if (w.precision == Precision::kBfloat16) {
+      const int64_t padded = (in + 1) / 2 * 2;
+      for_rows(n, [&](int64_t r) {
+        kernels().bf16_row(x + r * in, in, self.bf16_rows_.data() + r * padded);
+      });
+      return;
+    }
     const int64_t padded = (in + 3) / 4 * 4;
     for_rows(n, [&](int64_t r) {
       self.row_scales_[static_cast<size_t>(r)] =
@@ -221,9 +236,15 @@ void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
   fit(act_, rows * config_.intermediate_size);
   fit(thin_, rows * thin_width(model));
   const int64_t widest = std::max({config_.hidden_size, q_width, config_.intermediate_size});
-  if (model.base->head.is_int8()) {
-    fit(codes_, rows * (widest + 3));
-    fit(row_scales_, rows);
+  switch (model.base->head.precision) {
+    case Precision::kFloat32:
+      break;
+    case Precision::kBfloat16:
+      fit(bf16_rows_, rows * (widest + 1));
+      break;
+    case Precision::kInt8:
+      fit(codes_, rows * (widest + 3));
+      fit(row_scales_, rows);
   }
   const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
   fit(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);

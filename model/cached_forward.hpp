@@ -24,6 +24,7 @@ class CachedForward : public StepForward {
   std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, thin_, logits_;
   std::vector<uint8_t> codes_;  // 8-bit rows of the product under way
   std::vector<float> row_scales_;
+  std::vector<uint16_t> bf16_rows_;
 };
 
 }  // namespace charter::model

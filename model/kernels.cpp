@@ -5,6 +5,7 @@ namespace charter::model {
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
 extern const Kernels kernels_avx512vnni;
+extern const Kernels kernels_avx512bf16;
 
 namespace {
 
@@ -13,7 +14,8 @@ const Kernels& choose() {
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512cd");
   if (!avx512) return kernels_avx2;
-  return __builtin_cpu_supports("avx512vnni") ? kernels_avx512vnni : kernels_avx512;
+  if (!__builtin_cpu_supports("avx512vnni")) return kernels_avx512;
+  return __builtin_cpu_supports("avx512bf16") ? kernels_avx512bf16 : kernels_avx512vnni;
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 // Inner loops of the transformer on rows of floats, compiled for AVX2, AVX-512 and AVX-512 with
-// VNNI; the best one the CPU runs is chosen at the first use. Each works on one thread: callers
-// split the rows. Shapes: R rows, H hidden size, d head_dim, V vocabulary.
+// VNNI or with BF16 too; the best one the CPU runs is chosen at the first use. Each works on one
+// thread: callers split the rows. Shapes: R rows, H hidden size, d head_dim, V vocabulary.
 #pragma once
 #include <cstdint>
 
 namespace charter::model {
 
 struct Kernels {
-  const char* isa;  // "avx2", "avx512" or "avx512vnni"
+  const char* isa;  // "avx2", "avx512", "avx512vnni" or "avx512bf16"
 
   // y = x * inv_rms * weight with inv_rms = (mean(x^2) + eps)^-1/2, each row by itself. x, y: [R,
   // H]. inv_rms: [R] or null.
@@ -56,6 +56,15 @@ struct Kernels {
                            const int8_t* packed, const float* scales, const int32_t* offsets,
                            int64_t out, int64_t in, int64_t panel_begin, int64_t panel_end,
                            float* y, int64_t ldy, bool accumulate);
+
+  // bfloat16 products: see model/bf16_impl.hpp. Null where the CPU has no instruction for them.
+  // Rows are `in` rounded up to 2 entries.
+  void (*bf16_row)(const float* x, int64_t n, uint16_t* row) = nullptr;
+  void (*pack_panels_bf16)(const float* weight, int64_t out, int64_t in,
+                           uint16_t* packed) = nullptr;
+  void (*gemm_panels_bf16)(const uint16_t* x, int64_t rows, const uint16_t* packed, int64_t out,
+                           int64_t in, int64_t panel_begin, int64_t panel_end, float* y,
+                           int64_t ldy, bool accumulate) = nullptr;
 };
 
 [[nodiscard]] const Kernels& kernels();

@@ -7,6 +7,9 @@
 
 #include "model/gemm_impl.hpp"
 #include "model/int8_impl.hpp"
+#ifdef __AVX512BF16__
+#include "model/bf16_impl.hpp"
+#endif
 #include "model/kernels.hpp"
 
 namespace charter::model {
@@ -151,6 +154,11 @@ const Kernels CHARTER_KERNELS = {
     .quantize_row = quantize_row,
     .pack_panels_int8 = pack_panels_int8,
     .gemm_panels_int8 = gemm_panels_int8,
+#ifdef __AVX512BF16__
+    .bf16_row = bf16_row,
+    .pack_panels_bf16 = pack_panels_bf16,
+    .gemm_panels_bf16 = gemm_panels_bf16,
+#endif
 };
 
 }  // namespace charter::model

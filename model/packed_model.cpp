@@ -78,7 +78,8 @@ void pack_adapters(const Transformer& transformer, PackedModel::Impl& impl) {
 }
 
 int64_t bytes_of(const PackedMatrix& matrix) {
-  return static_cast<int64_t>(matrix.data.nbytes()) + (matrix.is_int8() ? matrix.out * 8 : 0);
+  return static_cast<int64_t>(matrix.data.nbytes()) +
+         (matrix.precision == Precision::kInt8 ? matrix.out * 8 : 0);
 }
 
 PackedMatrix pack_int8(const at::Tensor& rows) {
@@ -86,7 +87,10 @@ PackedMatrix pack_int8(const at::Tensor& rows) {
   const int64_t panels = (out + width - 1) / width, padded = (in + 3) / 4 * 4;
   PackedMatrix result{at::empty({panels, padded, width}, at::kChar),
                       at::zeros({panels * width}, at::kFloat),
-                      at::zeros({panels * width}, at::kInt), out, in};
+                      at::zeros({panels * width}, at::kInt),
+                      out,
+                      in,
+                      Precision::kInt8};
   const float* source = rows.const_data_ptr<float>();
   auto* target = result.data.mutable_data_ptr<int8_t>();
   auto* scales = result.scales.mutable_data_ptr<float>();
@@ -99,12 +103,51 @@ PackedMatrix pack_int8(const at::Tensor& rows) {
   return result;
 }
 
+PackedMatrix pack_bf16(const at::Tensor& rows) {
+  if (kernels().gemm_panels_bf16 == nullptr) {
+    throw std::runtime_error(
+        "precision \"bfloat16\": this CPU has no AVX512_BF16, expected \"float32\" or \"int8\"");
+  }
+  const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
+  const int64_t panels = (out + width - 1) / width, padded = (in + 1) / 2 * 2;
+  PackedMatrix result{
+      at::empty({panels, padded, width}, at::kBFloat16), {}, {}, out, in, Precision::kBfloat16};
+  const float* source = rows.const_data_ptr<float>();
+  auto* target = static_cast<uint16_t*>(result.data.mutable_data_ptr());
+  parallel_for(0, panels, 4, [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(end * width, out), first = begin * width;
+    kernels().pack_panels_bf16(source + first * in, last - first, in, target + first * padded);
+  });
+  return result;
+}
+
 }  // namespace
+
+Precision precision_from_name(const std::string& name) {
+  for (const Precision p : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
+    if (name == model::name(p)) return p;
+  }
+  throw std::invalid_argument("precision: got \"" + name +
+                              "\", expected \"float32\", \"bfloat16\" or \"int8\"");
+}
+
+const char* name(Precision precision) {
+  switch (precision) {
+    case Precision::kBfloat16:
+      return "bfloat16";
+    case Precision::kInt8:
+      return "int8";
+    case Precision::kFloat32:
+      break;
+  }
+  return "float32";
+}
 
 PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision) {
   require_cpu_float(weight, "weight");
   const at::Tensor rows = weight.contiguous();
   if (precision == Precision::kInt8) return pack_int8(rows);
+  if (precision == Precision::kBfloat16) return pack_bf16(rows);
   const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
   const int64_t panels = (out + width - 1) / width;
   PackedMatrix result{at::empty({panels, in, width}, at::kFloat), {}, {}, out, in};
@@ -141,7 +184,7 @@ std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transfor
   require_cpu_float(transformer.embedding, "embedding");
   // A copy: a learner in the same process updates its tensors in place.
   const bool tied = transformer.embedding.is_same(transformer.head.weight);
-  if (!tied || precision == Precision::kInt8) {
+  if (!tied || precision != Precision::kFloat32) {
     base->embedding = transformer.embedding.detach().clone();
   }
   base->head = pack_matrix(transformer.head.weight.detach(), precision);

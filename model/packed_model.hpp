@@ -5,22 +5,29 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "model/transformer.hpp"
 
 namespace charter::model {
 
+// Of the linear layers' weights and inputs; sums, and everything else, are float32.
 enum class Precision {
   kFloat32,
-  kInt8
-};  // kInt8: 8-bit weights (a scale an output) and activations (a scale a row); the rest in float32
+  kBfloat16,  // where the CPU has AVX512_BF16
+  kInt8       // weights with a scale an output, inputs with a scale a row
+};
+
+// "float32", "bfloat16", "int8". Throws std::invalid_argument for another name.
+[[nodiscard]] Precision precision_from_name(const std::string& name);
+[[nodiscard]] const char* name(Precision precision);
 
 class PackedModel {
  public:
   // Packs `transformer`, or copies it where its tensors are on another device than the CPU. Its
   // adapters stay beside the packed base (two thin products a layer), so
   // that with_adapters() costs nothing but their copy. One packing serves every batch size;
-  // batch_class >= 1 is a hint.
+  // batch_class >= 1 is a hint. Throws std::runtime_error for a precision the machine lacks.
   static std::shared_ptr<const PackedModel> make(const Transformer& transformer,
                                                  Precision precision = Precision::kFloat32,
                                                  int64_t batch_class = 32);

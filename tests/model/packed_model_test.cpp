@@ -66,6 +66,33 @@ TEST(PackedMatrix, Int8ProductIsWithinTheStepsOfBothSides) {
   }
 }
 
+TEST(PackedMatrix, BfloatProductIsThatOfTheRoundedNumbers) {
+  if (kernels().gemm_panels_bf16 == nullptr) GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  for (const auto& [rows, out, in] :
+       {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64}, {13, 100, 575}, {33, 24, 576}}) {
+    const int64_t padded = (in + 1) / 2 * 2;
+    const auto x = at::randn({rows, in}), w = at::randn({out, in});
+    const PackedMatrix m = pack_matrix(w, Precision::kBfloat16);
+    std::vector<uint16_t> narrow(static_cast<size_t>(rows * padded));
+    for (int64_t r = 0; r < rows; ++r) {
+      kernels().bf16_row(x.const_data_ptr<float>() + r * in, in, narrow.data() + r * padded);
+    }
+    at::Tensor y = at::ones({rows, out});
+    const auto rounded = [](const at::Tensor& t) { return t.to(at::kBFloat16).to(at::kFloat); };
+    const auto expected = at::matmul(rounded(x), rounded(w).t()) + y;
+    kernels().gemm_panels_bf16(narrow.data(), rows,
+                               static_cast<const uint16_t*>(m.data.const_data_ptr()), out, in, 0,
+                               m.data.size(0), y.mutable_data_ptr<float>(), out, true);
+    EXPECT_LT((y - expected).abs().max().item<double>(), 1e-3) << rows << "x" << out << "x" << in;
+    // A row is the same alone.
+    at::Tensor alone = at::ones({1, out});
+    kernels().gemm_panels_bf16(narrow.data() + (rows - 1) * padded, 1,
+                               static_cast<const uint16_t*>(m.data.const_data_ptr()), out, in, 0,
+                               m.data.size(0), alone.mutable_data_ptr<float>(), out, true);
+    EXPECT_TRUE(alone[0].equal(y[rows - 1]));
+  }
+}
+
 TEST(PackedMatrix, ARowDoesNotDependOnTheRowsBesideIt) {
   const auto x = at::randn({37, 576}), w = at::randn({96, 576});
   const PackedMatrix m = pack_matrix(w);
@@ -121,6 +148,33 @@ TEST(PackedModel, Int8StaysNearFloat) {
   // as sharp: an error of a hundredth in each product is multiplied.
   EXPECT_LT(mean, 1.0);
   EXPECT_GT(mean, 1e-5);  // it does compute in 8 bits
+}
+
+TEST(PackedModel, BfloatStaysNearFloatOrIsRefused) {
+  const Transformer t = tiny_transformer();
+  if (kernels().gemm_panels_bf16 == nullptr) {
+    EXPECT_THROW((void)PackedModel::make(t, Precision::kBfloat16), std::runtime_error);
+    return;
+  }
+  auto request = request_of(0, tiny_tokens(70, 1), 1);
+  request.continuation = tiny_tokens(60, 2);
+  std::vector<std::vector<float>> results;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    Engine engine(PackedModel::make(t, precision), nullptr, {},
+                  {.max_batch = 1, .max_context = 512});
+    engine.submit(request);
+    results.push_back(run_all(engine).at(0).logprobs);
+  }
+  // A rounding of 2^-9 in each factor, logits of standard deviation 4.
+  EXPECT_LT(largest_difference(results[0], results[1]), 1.0);
+  EXPECT_GT(largest_difference(results[0], results[1]), 1e-5);  // it does compute in 16 bits
+}
+
+TEST(Precision, HasNamesThatReadBack) {
+  for (const Precision p : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
+    EXPECT_EQ(precision_from_name(name(p)), p);
+  }
+  EXPECT_THROW((void)precision_from_name("fp8"), std::invalid_argument);
 }
 
 TEST(PackedModel, IsACopyThatTrainingDoesNotTouch) {

@@ -19,7 +19,7 @@ inline ScoredTrajectory example(int64_t work_id, size_t n, int64_t version = 0,
   for (size_t i = 0; i < n; ++i) t.response.push_back(static_cast<int32_t>(4 + i % 8));
   t.behavior_logprobs.assign(n, -1.0f);
   t.policy_versions.assign(n, version);
-  t.precision = "fp32";
+  t.precision = "float32";
   t.finished = true;
   scored.score = score;
   scored.ref_logprobs.assign(n, -1.0f);

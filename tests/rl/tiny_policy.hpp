@@ -107,7 +107,7 @@ inline std::vector<ScoredTrajectory> sample(
     t.work_id = 100 + i;
     t.temperature = plan.temperature;
     t.policy_versions.assign(t.response.size(), plan.version);
-    t.precision = "fp32";
+    t.precision = "float32";
     t.finished = true;
     t.behavior_logprobs = logprobs_of(policy, scored);
     scored.ref_logprobs = logprobs_of(reference, scored);

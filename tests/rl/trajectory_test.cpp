@@ -17,6 +17,17 @@ TEST(Trajectory, OldestVersionIsTheSmallest) {
 
 TEST(Trajectory, AConsistentOneHasNoDefect) { EXPECT_EQ(defect(example(1, 3)), ""); }
 
+TEST(Trajectory, TokenIdsLieInTheVocabulary) {
+  ScoredTrajectory scored = example(1, 3);
+  scored.trajectory.prompt = {0};
+  scored.trajectory.response = {1, 9, 2};
+  EXPECT_EQ(defect(scored, 10), "");
+  EXPECT_EQ(defect(scored, 9), "token id 9, expected 0 <= id < 9");
+  EXPECT_EQ(defect(scored.trajectory, 9), "token id 9, expected 0 <= id < 9");
+  scored.trajectory.prompt = {-1};
+  EXPECT_EQ(defect(scored, 10), "token id -1, expected 0 <= id < 10");
+}
+
 TEST(Trajectory, EveryDefectIsNamed) {
   const auto with = [](auto change) {
     ScoredTrajectory scored = example(1, 3);
