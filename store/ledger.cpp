@@ -22,8 +22,9 @@ size_t Ledger::add_work(std::span<const WorkItem> items) {
   batch([&] {
     for (const WorkItem& item : items) {
       impl_->db
-          .query("INSERT INTO work(stage, kind, prompt_id, repeat, payload) VALUES(?, ?, ?, ?, ?) "
-                 "ON CONFLICT DO NOTHING")
+          .query(
+              "INSERT INTO work(stage, kind, prompt_id, repeat, payload) VALUES(?, ?, ?, ?, ?) "
+              "ON CONFLICT DO NOTHING")
           .bind(item.stage)
           .bind(item.kind)
           .bind(item.prompt_id)
@@ -46,8 +47,9 @@ bool Ledger::record(const Record& record) {
     }
     if (row->state == WorkState::kQuarantined) return;
     impl_->db
-        .query("INSERT INTO records(work_id, kind, body, lineage, version, created) "
-               "VALUES(?, ?, ?, ?, ?, " CHARTER_SQL_NOW ") ON CONFLICT DO NOTHING")
+        .query(
+            "INSERT INTO records(work_id, kind, body, lineage, version, created) "
+            "VALUES(?, ?, ?, ?, ?, " CHARTER_SQL_NOW ") ON CONFLICT DO NOTHING")
         .bind(record.work_id)
         .bind(record.kind)
         .bind_blob(record.body)
@@ -72,8 +74,9 @@ void Ledger::mark_trained(const std::string& model, int64_t lineage, int64_t ver
                                     ", expected one of this ledger");
       }
       impl_->db
-          .query("INSERT INTO trained(work_id, model, lineage, version) VALUES(?, ?, ?, ?) "
-                 "ON CONFLICT DO UPDATE SET lineage = excluded.lineage, version = excluded.version")
+          .query(
+              "INSERT INTO trained(work_id, model, lineage, version) VALUES(?, ?, ?, ?) "
+              "ON CONFLICT DO UPDATE SET lineage = excluded.lineage, version = excluded.version")
           .bind(id)
           .bind(model)
           .bind(lineage)
@@ -120,18 +123,21 @@ size_t Ledger::restore_to(const std::string& model, int64_t lineage, int64_t ver
   size_t reopened = 0;
   batch([&] {
     Database& db = impl_->db;
-    // Earlier restores have removed what their lineages left behind, so whatever of an older lineage is
-    // still here and not above `version` is part of the surviving history.
+    // Earlier restores have removed what their lineages left behind, so whatever of an older
+    // lineage is still here and not above `version` is part of the surviving history.
     const std::string undone = "SELECT work_id FROM temp.undone";
     db.execute("CREATE TEMP TABLE IF NOT EXISTS undone(work_id INTEGER PRIMARY KEY)");
     db.execute("DELETE FROM temp.undone");
-    db.query("INSERT INTO temp.undone SELECT work_id FROM trained "
-             "WHERE model = ? AND (version > ? OR lineage > ?)")
+    db.query(
+          "INSERT INTO temp.undone SELECT work_id FROM trained "
+          "WHERE model = ? AND (version > ? OR lineage > ?)")
         .bind(model)
         .bind(version)
         .bind(lineage)
         .run();
-    db.query("DELETE FROM trained WHERE model = ? AND work_id IN (" + undone + ")").bind(model).run();
+    db.query("DELETE FROM trained WHERE model = ? AND work_id IN (" + undone + ")")
+        .bind(model)
+        .run();
     db.execute("DELETE FROM temp.undone WHERE work_id IN (SELECT work_id FROM trained)");
     db.query("DELETE FROM versions WHERE model = ? AND (version > ? OR lineage > ?)")
         .bind(model)

@@ -1,13 +1,14 @@
-// The run's database: what work exists, what came of it, what was trained on it, how far each stage is.
-// SQLite in WAL mode with synchronous=FULL: what a call or a batch committed survives a power cut.
-// One writer per database, in any number of processes (the second is refused); readers may open it
-// read-only while a run is live. Used by one thread.
+// The run's database: what work exists, what came of it, what was trained on it, how far each stage
+// is. SQLite in WAL mode with synchronous=FULL: what a call or a batch committed survives a power
+// cut. One writer per database, in any number of processes (the second is refused); readers may
+// open it read-only while a run is live. Used by one thread.
 //
-// Life of a work item: pending -> recorded -> trained, or quarantined(reason) from pending. trained and
-// quarantined are terminal, except that a restore undoes training the surviving checkpoint has not seen.
+// Life of a work item: pending -> recorded -> trained, or quarantined(reason) from pending. trained
+// and quarantined are terminal, except that a restore undoes training the surviving checkpoint has
+// not seen.
 //
-// Errors: every method throws LedgerError, one line with the path, when the database cannot be read or
-// written. An unknown id is std::invalid_argument: the caller invented it.
+// Errors: every method throws LedgerError, one line with the path, when the database cannot be read
+// or written. An unknown id is std::invalid_argument: the caller invented it.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace charter::store {
@@ -32,10 +34,10 @@ enum class WorkState : uint8_t { kPending, kRecorded, kTrained, kQuarantined };
 // The four first fields identify an item within the run.
 struct WorkItem {
   std::string stage;
-  std::string kind;       // sl_chain, helpful_sample, pair, rollout, eval
+  std::string kind;  // sl_chain, helpful_sample, pair, rollout, eval
   std::string prompt_id;
-  int64_t repeat = 0;     // which sample of the prompt
-  std::string payload;    // what the worker needs, opaque here
+  int64_t repeat = 0;   // which sample of the prompt
+  std::string payload;  // what the worker needs, opaque here
 };
 
 struct WorkRow {
@@ -99,18 +101,44 @@ enum class Reopen : uint8_t {
   kRecorded,  // its records stand (SL and preference data)
 };
 
+// Held by the one writer of a database, which may not exist yet. Dies with its process, so a killed
+// writer never has to be cleaned up after.
+class WriterLock {
+ public:
+  WriterLock() = default;  // holds nothing
+  // Throws LedgerError when another process holds it.
+  [[nodiscard]] static WriterLock of(const std::filesystem::path& database);
+  WriterLock(WriterLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  WriterLock& operator=(WriterLock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~WriterLock();
+
+ private:
+  explicit WriterLock(int descriptor) : fd_(descriptor) {}
+  int fd_ = -1;
+};
+
+// Whether a process holds the writer's lock of this database now.
+[[nodiscard]] bool has_writer(const std::filesystem::path& database);
+
 class Ledger {
  public:
-  // Creates the database if it is missing (its directory must exist) or checks that it is sound, of this
-  // schema version and of this run.
+  // Creates the database if it is missing (its directory must exist) or checks that it is sound, of
+  // this schema version and of this run.
   [[nodiscard]] static Ledger open(const std::filesystem::path& path, const std::string& run_id);
+  // With the lock of `path` taken before.
+  [[nodiscard]] static Ledger open(const std::filesystem::path& path, const std::string& run_id,
+                                   WriterLock lock);
   [[nodiscard]] static Ledger open_read_only(const std::filesystem::path& path);
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
-  // One transaction around everything `work` does; all of it or, after an exception, nothing. A commit
-  // costs an fsync, so the ledger's actor puts what arrived together into one batch. Batches nest.
+  // One transaction around everything `work` does; all of it or, after an exception, nothing. A
+  // commit costs an fsync, so the ledger's actor puts what arrived together into one batch. Batches
+  // nest.
   void batch(const std::function<void()>& work);
 
   // Items that exist already are left as they are. Returns how many are new.
@@ -136,8 +164,8 @@ class Ledger {
   void for_each_record(const std::string& stage, const std::string& kind,
                        const std::function<bool(const RecordRow&)>& row) const;
 
-  // The surviving checkpoint of `model` is (lineage, version): training after it, or in a later lineage,
-  // is undone. Returns how many items that reopens.
+  // The surviving checkpoint of `model` is (lineage, version): training after it, or in a later
+  // lineage, is undone. Returns how many items that reopens.
   size_t restore_to(const std::string& model, int64_t lineage, int64_t version,
                     Reopen to = Reopen::kPending);
   // Items recorded and not trained, whose records nobody holds any more (a lost replay buffer).
@@ -153,6 +181,8 @@ class Ledger {
   [[nodiscard]] std::vector<EventRow> events(size_t newest) const;  // oldest of them first
   void add_version(const VersionRow& version);                      // replaces the same one
   [[nodiscard]] std::vector<VersionRow> versions(const std::string& model) const;
+  // Unix seconds of the newest record or version; 0: none yet.
+  [[nodiscard]] double last_activity() const;
   void set_meta(const std::string& key, const std::string& value);
   [[nodiscard]] std::optional<std::string> meta(const std::string& key) const;
 

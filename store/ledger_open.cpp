@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "store/ledger.hpp"
@@ -20,14 +22,7 @@ namespace {
   throw LedgerError("ledger " + path.string() + ": " + why);
 }
 
-// The lock dies with the process, so a killed writer never has to be cleaned up after.
-WriterLock lock_writer(const std::filesystem::path& path) {
-  const std::string file = path.string() + ".lock";
-  WriterLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (lock.fd < 0) fail(path, "cannot create " + file + ": " + std::strerror(errno));
-  if (::flock(lock.fd, LOCK_EX | LOCK_NB) != 0) fail(path, "another process is writing it");
-  return lock;
-}
+std::string lock_file(const std::filesystem::path& database) { return database.string() + ".lock"; }
 
 bool is_empty(Database& db) {
   Query tables = db.query("SELECT count(*) FROM sqlite_master");
@@ -37,7 +32,8 @@ bool is_empty(Database& db) {
 
 void check_sound(Database& db, const std::filesystem::path& path) {
   Query check = db.query("PRAGMA quick_check(1)");
-  if (!check.step() || check.text(0) != "ok") fail(path, "the database is damaged: " + check.text(0));
+  if (!check.step() || check.text(0) != "ok")
+    fail(path, "the database is damaged: " + check.text(0));
 }
 
 void check_meta(Database& db, const std::filesystem::path& path, const std::string* run_id) {
@@ -49,15 +45,41 @@ void check_meta(Database& db, const std::filesystem::path& path, const std::stri
   }
   const std::string expected = std::to_string(kLedgerSchema);
   if (schema != expected) {
-    fail(path, "schema version is " + (schema.empty() ? "missing" : schema) + ", expected " + expected);
+    fail(path,
+         "schema version is " + (schema.empty() ? "missing" : schema) + ", expected " + expected);
   }
   if (run_id != nullptr && run != *run_id) fail(path, "run id is " + run + ", expected " + *run_id);
 }
 
 }  // namespace
 
+WriterLock WriterLock::of(const std::filesystem::path& database) {
+  const auto parent = database.parent_path();
+  if (!parent.empty() && !std::filesystem::is_directory(parent)) {
+    fail(database, "its directory does not exist");
+  }
+  const std::string file = lock_file(database);
+  WriterLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock.fd_ < 0) fail(database, "cannot create " + file + ": " + std::strerror(errno));
+  // Who asks has_writer() holds a shared lock for a moment.
+  constexpr int kTries = 20;
+  for (int i = 1; ::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (i == kTries) fail(database, "another process is writing it");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return lock;
+}
+
 WriterLock::~WriterLock() {
-  if (fd >= 0) ::close(fd);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+bool has_writer(const std::filesystem::path& database) {
+  const int fd = ::open(lock_file(database).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool free = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  ::close(fd);
+  return !free;
 }
 
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -66,11 +88,11 @@ Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
 Ledger Ledger::open(const std::filesystem::path& path, const std::string& run_id) {
-  const auto parent = path.parent_path();
-  if (!parent.empty() && !std::filesystem::is_directory(parent)) {
-    fail(path, "its directory does not exist");
-  }
-  auto impl = std::make_unique<Impl>(lock_writer(path), path, false);
+  return open(path, run_id, WriterLock::of(path));
+}
+
+Ledger Ledger::open(const std::filesystem::path& path, const std::string& run_id, WriterLock lock) {
+  auto impl = std::make_unique<Impl>(std::move(lock), path, false);
   Database& db = impl->db;
   db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
   if (is_empty(db)) {

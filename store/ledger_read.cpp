@@ -41,26 +41,35 @@ StageRow stage_row(const Query& query) {
 }
 
 constexpr const char* kStageColumns =
-    "SELECT name, state, reason, planned_seconds, spent_seconds, started, ended, detail FROM stages ";
+    "SELECT name, state, reason, planned_seconds, spent_seconds, started, ended, detail FROM "
+    "stages ";
 
 }  // namespace
 
 const char* name(WorkState state) {
   switch (state) {
-    case WorkState::kPending: return "pending";
-    case WorkState::kRecorded: return "recorded";
-    case WorkState::kTrained: return "trained";
-    case WorkState::kQuarantined: return "quarantined";
+    case WorkState::kPending:
+      return "pending";
+    case WorkState::kRecorded:
+      return "recorded";
+    case WorkState::kTrained:
+      return "trained";
+    case WorkState::kQuarantined:
+      return "quarantined";
   }
   return "unknown";
 }
 
 const char* name(StageState state) {
   switch (state) {
-    case StageState::kPending: return "pending";
-    case StageState::kRunning: return "running";
-    case StageState::kDone: return "done";
-    case StageState::kSkipped: return "skipped";
+    case StageState::kPending:
+      return "pending";
+    case StageState::kRunning:
+      return "running";
+    case StageState::kDone:
+      return "done";
+    case StageState::kSkipped:
+      return "skipped";
   }
   return "unknown";
 }
@@ -97,10 +106,18 @@ StateCounts Ledger::count_by_state(const std::string& stage, const std::string& 
   StateCounts counts;
   while (query.step()) {
     switch (parse_state(query.text(0), WorkState::kQuarantined)) {
-      case WorkState::kPending: counts.pending = query.integer(1); break;
-      case WorkState::kRecorded: counts.recorded = query.integer(1); break;
-      case WorkState::kTrained: counts.trained = query.integer(1); break;
-      case WorkState::kQuarantined: counts.quarantined = query.integer(1); break;
+      case WorkState::kPending:
+        counts.pending = query.integer(1);
+        break;
+      case WorkState::kRecorded:
+        counts.recorded = query.integer(1);
+        break;
+      case WorkState::kTrained:
+        counts.trained = query.integer(1);
+        break;
+      case WorkState::kQuarantined:
+        counts.quarantined = query.integer(1);
+        break;
     }
   }
   return counts;
@@ -151,11 +168,12 @@ int64_t Ledger::raise_lineage() {
 
 void Ledger::set_stage(const StageRow& stage) {
   impl_->db
-      .query("INSERT INTO stages(name, state, reason, planned_seconds, spent_seconds, started, ended, "
-             "detail) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET "
-             "state = excluded.state, reason = excluded.reason, "
-             "planned_seconds = excluded.planned_seconds, spent_seconds = excluded.spent_seconds, "
-             "started = excluded.started, ended = excluded.ended, detail = excluded.detail")
+      .query(
+          "INSERT INTO stages(name, state, reason, planned_seconds, spent_seconds, started, ended, "
+          "detail) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET "
+          "state = excluded.state, reason = excluded.reason, "
+          "planned_seconds = excluded.planned_seconds, spent_seconds = excluded.spent_seconds, "
+          "started = excluded.started, ended = excluded.ended, detail = excluded.detail")
       .bind(stage.name)
       .bind(std::string_view(charter::store::name(stage.state)))
       .bind(stage.reason)
@@ -189,8 +207,7 @@ void Ledger::add_event(const std::string& level, const std::string& text) {
 }
 
 std::vector<EventRow> Ledger::events(size_t newest) const {
-  Query query =
-      impl_->db.query("SELECT time, level, text FROM events ORDER BY id DESC LIMIT ?");
+  Query query = impl_->db.query("SELECT time, level, text FROM events ORDER BY id DESC LIMIT ?");
   query.bind(static_cast<int64_t>(std::min<size_t>(newest, INT64_MAX)));
   std::vector<EventRow> rows;
   while (query.step()) rows.push_back({query.real(0), query.text(1), query.text(2)});
@@ -200,8 +217,9 @@ std::vector<EventRow> Ledger::events(size_t newest) const {
 
 void Ledger::add_version(const VersionRow& version) {
   impl_->db
-      .query("INSERT OR REPLACE INTO versions(model, lineage, version, path, stats, created) "
-             "VALUES(?, ?, ?, ?, ?, " CHARTER_SQL_NOW ")")
+      .query(
+          "INSERT OR REPLACE INTO versions(model, lineage, version, path, stats, created) "
+          "VALUES(?, ?, ?, ?, ?, " CHARTER_SQL_NOW ")")
       .bind(version.model)
       .bind(version.lineage)
       .bind(version.version)
@@ -224,7 +242,17 @@ std::vector<VersionRow> Ledger::versions(const std::string& model) const {
 }
 
 void Ledger::set_meta(const std::string& key, const std::string& value) {
-  impl_->db.query("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)").bind(key).bind(value).run();
+  impl_->db.query("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)")
+      .bind(key)
+      .bind(value)
+      .run();
+}
+
+double Ledger::last_activity() const {
+  Query query = impl_->db.query(
+      "SELECT max(coalesce((SELECT max(created) FROM records), 0), "
+      "coalesce((SELECT max(created) FROM versions), 0))");
+  return query.step() ? query.real(0) : 0;
 }
 
 std::optional<std::string> Ledger::meta(const std::string& key) const {

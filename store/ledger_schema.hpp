@@ -11,8 +11,8 @@ namespace charter::store {
 
 inline constexpr int64_t kLedgerSchema = 1;
 
-// work.state and trained hold the same fact on purpose: trained says by whom and when, state is what
-// the sources of work ask for all the time. They change in one transaction.
+// work.state and trained hold the same fact on purpose: trained says by whom and when, state is
+// what the sources of work ask for all the time. They change in one transaction.
 inline constexpr const char* kLedgerTables = R"sql(
   CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE work(
@@ -48,14 +48,6 @@ inline constexpr const char* kLedgerTables = R"sql(
 
 // Unix seconds with a fraction, by SQLite's clock.
 #define CHARTER_SQL_NOW "((julianday('now') - 2440587.5) * 86400.0)"
-
-// Held by the one writer; -1: none.
-struct WriterLock {
-  explicit WriterLock(int descriptor = -1) : fd(descriptor) {}
-  WriterLock(WriterLock&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-  ~WriterLock();
-  int fd;
-};
 
 struct Ledger::Impl {
   Impl(WriterLock writer, const std::filesystem::path& path, bool read_only)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <fstream>
 #include <functional>
 
@@ -183,7 +184,9 @@ TEST_F(LedgerTest, ABatchIsAllOrNothing) {
 TEST_F(LedgerTest, StagesEventsAndVersionsAreWhatWasSaid) {
   ledger.set_stage({.name = "sl_generate", .state = StageState::kRunning, .planned_seconds = 60});
   ledger.set_stage({.name = "pm_train", .state = StageState::kSkipped, .reason = "no data"});
-  ledger.set_stage({.name = "sl_generate", .state = StageState::kDone, .spent_seconds = 71.5,
+  ledger.set_stage({.name = "sl_generate",
+                    .state = StageState::kDone,
+                    .spent_seconds = 71.5,
                     .detail = "{\"items\":4}"});
   ASSERT_EQ(ledger.stages().size(), 2u);
   EXPECT_EQ(ledger.stages()[0].name, "sl_generate");
@@ -216,6 +219,33 @@ TEST_F(LedgerTest, ThereIsOneWriter) {
             "ledger " + path.string() + ": another process is writing it");
 }
 
+TEST_F(LedgerTest, TheLockIsTakenBeforeTheDatabaseExistsAndKeptByIt) {
+  const auto other = dir.path() / "other.sqlite";
+  EXPECT_FALSE(has_writer(other));
+  {
+    auto lock = WriterLock::of(other);
+    EXPECT_FALSE(std::filesystem::exists(other));
+    EXPECT_TRUE(has_writer(other));
+    EXPECT_NE(error_of([&] { (void)WriterLock::of(other); }).find("another process is writing it"),
+              std::string::npos);
+    const Ledger opened = Ledger::open(other, "run-1", std::move(lock));
+    EXPECT_TRUE(has_writer(other));
+  }
+  EXPECT_FALSE(has_writer(other));
+}
+
+TEST_F(LedgerTest, LastActivityIsThatOfTheNewestRecordOrVersion) {
+  EXPECT_EQ(ledger.last_activity(), 0);
+  ledger.add_work(items(1));
+  ledger.add_event("info", "resumed");  // says nothing of work done
+  EXPECT_EQ(ledger.last_activity(), 0);
+  ledger.record({1, "trajectory", "", 0, 0});
+  const double recorded = ledger.last_activity();
+  EXPECT_NEAR(recorded, static_cast<double>(std::time(nullptr)), 60);
+  ledger.add_version({.model = "policy", .lineage = 1, .version = 1});
+  EXPECT_GE(ledger.last_activity(), recorded);
+}
+
 TEST_F(LedgerTest, OpeningChecksRunAndSchema) {
   ledger.add_work(items(2));
   { const Ledger closed = std::move(ledger); }
@@ -230,11 +260,13 @@ TEST_F(LedgerTest, OpeningChecksRunAndSchema) {
 }
 
 TEST_F(LedgerTest, DamageAndAbsenceAreOneLine) {
-  EXPECT_NE(error_of([&] { (void)Ledger::open(dir.path() / "no" / "l.sqlite", "r"); })
-                .find("its directory does not exist"),
+  EXPECT_NE(error_of([&] {
+              (void)Ledger::open(dir.path() / "no" / "l.sqlite", "r");
+            }).find("its directory does not exist"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { (void)Ledger::open_read_only(dir.path() / "none"); }).find("no such file"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { (void)Ledger::open_read_only(dir.path() / "none"); }).find("no such file"),
+      std::string::npos);
   const auto noise = dir.path() / "noise.sqlite";
   std::ofstream(noise) << std::string(8192, 'x');
   EXPECT_NE(error_of([&] { (void)Ledger::open(noise, "r"); }).find("not a database"),
@@ -250,7 +282,8 @@ TEST_F(LedgerTest, DamageAndAbsenceAreOneLine) {
     }
   }
   const std::string text = error_of([&] { (void)Ledger::open(path, "run-1"); });
-  EXPECT_TRUE(text.find("damaged") != std::string::npos || text.find("malformed") != std::string::npos)
+  EXPECT_TRUE(text.find("damaged") != std::string::npos ||
+              text.find("malformed") != std::string::npos)
       << text;
 }
 
