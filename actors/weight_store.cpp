@@ -1,5 +1,6 @@
 #include "actors/weight_store.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "actors/fault_handler.hpp"
@@ -14,7 +15,13 @@ bool newer(const WeightsReady& a, const WeightsReady& b) {
 
 void publish(WeightStoreState& state, const WeightsReady& ready, size_t keep) {
   auto& versions = state.newest[ready.model];
-  if (!versions.empty() && !newer(ready, versions.back())) return;   // a redelivery, or a version already passed
+  if (!versions.empty() && !newer(ready, versions.back())) {
+    // A redelivery of one that is kept, or a version already passed, which nobody will read.
+    const bool kept = std::any_of(versions.begin(), versions.end(), [&](const auto& v) { return v.path == ready.path; });
+    std::error_code ignored;
+    if (!kept) std::filesystem::remove(ready.path, ignored);
+    return;
+  }
   versions.push_back(ready);
   while (versions.size() > keep) {
     std::error_code ignored;   // a file that is gone already is as good as removed

@@ -11,23 +11,29 @@ namespace {
 class WeightStoreTest : public ActorTest {
  protected:
   void SetUp() override {
-    actor = system.spawn(weight_store, wiring(), size_t{2},
-                         std::map<std::string, metrics::WeightStoreMetrics>{
-                             {"policy", metrics::WeightStoreMetrics::make(registry, {}, "policy")}});
+    actor =
+        system.spawn(weight_store, wiring(), size_t{2},
+                     std::map<std::string, metrics::WeightStoreMetrics>{
+                         {"policy", metrics::WeightStoreMetrics::make(registry, {}, "policy")}});
     trainer.connect(Arrow::kWeights);
     ASSERT_TRUE(trainer.up());
   }
   void TearDown() override { finish(actor); }
 
   std::filesystem::path file(const std::string& model, int64_t lineage, int64_t version) const {
-    return directory.path() / (model + "-" + std::to_string(lineage) + "-" + std::to_string(version));
+    return directory.path() /
+           (model + "-" + std::to_string(lineage) + "-" + std::to_string(version));
   }
   // Writes a file and tells the store of it; true once the store knows.
   bool publish(const std::string& model, int64_t version, int64_t lineage = 1) {
     const auto path = file(model, lineage, version);
     std::ofstream(path) << "weights";
-    return trainer.acked(trainer.send(WeightsReady{.model = model, .lineage = lineage, .version = version, .path = path.string(),
-                                                   .checksum = "c" + std::to_string(version), .bytes = 7}));
+    return trainer.acked(trainer.send(WeightsReady{.model = model,
+                                                   .lineage = lineage,
+                                                   .version = version,
+                                                   .path = path.string(),
+                                                   .checksum = "c" + std::to_string(version),
+                                                   .bytes = 7}));
   }
 
   store::TempDir directory;
@@ -41,7 +47,8 @@ TEST_F(WeightStoreTest, AnnouncesEachNewVersion) {
   for (int64_t version : {1, 2}) {
     ASSERT_TRUE(publish("policy", version));
     EXPECT_TRUE(rollout.wait_announced<WeightsReady>([&](const WeightsReady& m) {
-      return m.version == version && m.model == "policy" && m.checksum == "c" + std::to_string(version) && m.bytes == 7 &&
+      return m.version == version && m.model == "policy" &&
+             m.checksum == "c" + std::to_string(version) && m.bytes == 7 &&
              m.path == file("policy", 1, version).string();
     }));
   }
@@ -53,15 +60,22 @@ TEST_F(WeightStoreTest, AnswersALateJoinersRequestWithTheNewestOfThatModel) {
   rollout.connect(Arrow::kWeights);
   ASSERT_TRUE(rollout.up());
   rollout.announce(WeightsRequest{.model = "pm"});
-  EXPECT_TRUE(rollout.wait_announced<WeightsReady>([](const auto& m) { return m.model == "pm" && m.version == 3; }));
+  EXPECT_TRUE(rollout.wait_announced<WeightsReady>(
+      [](const auto& m) { return m.model == "pm" && m.version == 3; }));
   rollout.announce(WeightsRequest{.model = "policy", .newer_than = 0});
-  EXPECT_TRUE(rollout.wait_announced<WeightsReady>([](const auto& m) { return m.model == "policy" && m.version == 1; }));
+  EXPECT_TRUE(rollout.wait_announced<WeightsReady>(
+      [](const auto& m) { return m.model == "policy" && m.version == 1; }));
 }
 
 TEST_F(WeightStoreTest, IgnoresAnOlderLineageWhateverItsVersion) {
   ASSERT_TRUE(publish("policy", 1, /*lineage=*/2));
   ASSERT_TRUE(publish("policy", 9, /*lineage=*/1));
   EXPECT_EQ(probe(actor).state, "policy 1 ");
+  EXPECT_FALSE(std::filesystem::exists(file("policy", 1, 9)));  // of no use to anybody, in memory
+  EXPECT_TRUE(std::filesystem::exists(file("policy", 2, 1)));
+  ASSERT_TRUE(
+      publish("policy", 1, /*lineage=*/2));  // told again: the file is the one that is served
+  EXPECT_TRUE(std::filesystem::exists(file("policy", 2, 1)));
   ASSERT_TRUE(publish("policy", 2, /*lineage=*/2));
   EXPECT_EQ(probe(actor).state, "policy 2 ");
 }
@@ -72,7 +86,7 @@ TEST_F(WeightStoreTest, RemovesTheFilesBeyondTheNewestKept) {
   EXPECT_FALSE(std::filesystem::exists(file("policy", 1, 1)));
   EXPECT_TRUE(std::filesystem::exists(file("policy", 1, 2)));
   EXPECT_TRUE(std::filesystem::exists(file("policy", 1, 3)));
-  EXPECT_TRUE(std::filesystem::exists(file("pm", 1, 1)));   // counted by model
+  EXPECT_TRUE(std::filesystem::exists(file("pm", 1, 1)));  // counted by model
 }
 
 TEST_F(WeightStoreTest, LeavesNoFileBehindWhenItEnds) {
