@@ -192,6 +192,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring, std::share
       [self](const FinishRole&) { self->quit(); },
       [self, clock](Probe) {
         auto& s = self->state;
+        s.work.renew();
         clock->flush(Clock::now());
         return RoleReport{.name = "feedback/" + std::to_string(s.options.index), .progress = s.progress, .tokens = s.tokens,
                           .state = s.judging.empty() ? "waiting for pairs" : std::to_string(s.judging.size()) + " pairs under judgement"};

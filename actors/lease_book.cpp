@@ -15,11 +15,16 @@ void LeaseBook::add(int64_t work_id, std::string kind, std::string payload) {
 
 int64_t& LeaseBook::count(State state) {
   switch (state) {
-    case State::kPending: return counts_.pending;
-    case State::kLeased: return counts_.leased;
-    case State::kHandedOver: return counts_.handed_over;
-    case State::kDone: return counts_.done;
-    case State::kQuarantined: return counts_.quarantined;
+    case State::kPending:
+      return counts_.pending;
+    case State::kLeased:
+      return counts_.leased;
+    case State::kHandedOver:
+      return counts_.handed_over;
+    case State::kDone:
+      return counts_.done;
+    case State::kQuarantined:
+      return counts_.quarantined;
   }
   throw std::logic_error("lease state out of range");
 }
@@ -33,7 +38,8 @@ void LeaseBook::move(Item& item, State to) {
   item.state = to;
 }
 
-std::optional<Lease> LeaseBook::next(const std::set<std::string>& kinds, uint64_t peer, TimePoint now) {
+std::optional<Lease> LeaseBook::next(const std::set<std::string>& kinds, uint64_t peer,
+                                     TimePoint now) {
   // The lowest position in the overall order wins, so that two kinds interleave as they were added.
   std::deque<int64_t>* best = nullptr;
   for (const auto& kind : kinds) {
@@ -55,6 +61,15 @@ std::optional<Lease> LeaseBook::next(const std::set<std::string>& kinds, uint64_
   item.deadline = now + std::chrono::duration_cast<TimePoint::duration>(options_.duration);
   leased_.insert(id);
   return Lease{.work_id = id, .kind = item.kind, .payload = item.payload, .attempt = item.attempts};
+}
+
+void LeaseBook::renew(std::span<const int64_t> work_ids, uint64_t peer, TimePoint now) {
+  for (const int64_t id : work_ids) {
+    if (!leased_.contains(id)) continue;
+    Item& item = items_.at(id);
+    if (item.peer == peer)
+      item.deadline = now + std::chrono::duration_cast<TimePoint::duration>(options_.duration);
+  }
 }
 
 void LeaseBook::hand_over(int64_t work_id) {
@@ -95,7 +110,7 @@ FailedLeases LeaseBook::fail_leases(Predicate&& failed) {
   std::vector<int64_t> ids;
   for (int64_t id : leased_)
     if (failed(items_.at(id))) ids.push_back(id);
-  std::reverse(ids.begin(), ids.end());   // pushed to the front one by one: the oldest ends up first
+  std::reverse(ids.begin(), ids.end());  // pushed to the front one by one: the oldest ends up first
   for (int64_t id : ids) {
     Item& item = items_.at(id);
     leased_.erase(id);

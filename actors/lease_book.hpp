@@ -1,9 +1,14 @@
-// Who works on which item: leases with a deadline, as a pure value with explicit time. Used by prompt_source's state.
+// Who works on which item: leases with a deadline, as a pure value with explicit time. Used by
+// prompt_source's state.
 //
-// Invariant: every added item is in exactly one state: pending, leased, handed over, done or quarantined.
-//   pending -> leased (to a peer) -> handed over (the peer passed its result on and no longer holds it) -> done (committed)
-// A lease whose peer is lost or whose deadline passes is pending again, ahead of items never tried; after max_attempts
-// leases it is quarantined instead. A commit is final in every state, so a late result of an expired lease counts once.
+// Invariant: every added item is in exactly one state: pending, leased, handed over, done or
+// quarantined.
+//   pending -> leased (to a peer) -> handed over (the peer passed its result on and no longer holds
+//   it) -> done (committed)
+// A lease runs for `duration` unless its peer renews it, so the duration need not cover the longest
+// work, only the time in which a living worker speaks. A lease whose peer is lost or whose deadline
+// passes is pending again, ahead of items never tried; after max_attempts leases it is quarantined
+// instead. A commit is final in every state, so a late result of an expired lease counts once.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -11,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,12 +32,14 @@ struct LeaseOptions {
 struct Lease {
   int64_t work_id = 0;
   std::string kind, payload;
-  int32_t attempt = 0;   // 1 at the first lease
+  int32_t attempt = 0;  // 1 at the first lease
 };
 
 struct LeaseCounts {
   int64_t pending = 0, leased = 0, handed_over = 0, done = 0, quarantined = 0;
-  [[nodiscard]] int64_t total() const { return pending + leased + handed_over + done + quarantined; }
+  [[nodiscard]] int64_t total() const {
+    return pending + leased + handed_over + done + quarantined;
+  }
 };
 
 // Leases that failed: their items are pending again, or quarantined after too many.
@@ -47,11 +55,16 @@ class LeaseBook {
   void add(int64_t work_id, std::string kind, std::string payload);
 
   // Leases the first pending item of one of `kinds` to `peer`. Nothing when there is none.
-  [[nodiscard]] std::optional<Lease> next(const std::set<std::string>& kinds, uint64_t peer, TimePoint now);
+  [[nodiscard]] std::optional<Lease> next(const std::set<std::string>& kinds, uint64_t peer,
+                                          TimePoint now);
 
+  // The peer is at work on these: the leases it has on them run for their whole duration again.
+  // Others are left alone.
+  void renew(std::span<const int64_t> work_ids, uint64_t peer, TimePoint now);
   void hand_over(int64_t work_id);
   void commit(int64_t work_id);
-  // The result is not wanted after all (dropped as stale): pending again without counting as a failed attempt.
+  // The result is not wanted after all (dropped as stale): pending again without counting as a
+  // failed attempt.
   void give_back(int64_t work_id);
   void quarantine(int64_t work_id);
 
@@ -62,7 +75,7 @@ class LeaseBook {
   // Items of one kind that are not done or quarantined.
   [[nodiscard]] int64_t open(const std::string& kind) const;
   [[nodiscard]] int64_t pending(const std::set<std::string>& kinds) const;
-  [[nodiscard]] const std::string* kind(int64_t work_id) const;   // null: unknown
+  [[nodiscard]] const std::string* kind(int64_t work_id) const;  // null: unknown
   [[nodiscard]] std::optional<TimePoint> oldest_lease() const;
 
  private:
@@ -81,7 +94,7 @@ class LeaseBook {
 
   LeaseOptions options_;
   std::map<int64_t, Item> items_;
-  std::map<std::string, std::deque<int64_t>> pending_;   // by kind, in order
+  std::map<std::string, std::deque<int64_t>> pending_;  // by kind, in order
   std::map<std::string, int64_t> open_;
   std::set<int64_t> leased_;
   LeaseCounts counts_;

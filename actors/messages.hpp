@@ -1,6 +1,7 @@
 // Every message that crosses a link, as plain structs. Above each: from -> to, when.
-// The field list in `inspect` is the only one: CAF prints with it and the codec packs with it (actors/transport/codec.hpp).
-// Arrays are little-endian on the wire. `lineage` counts restores of the run; older lineages are refused by the link.
+// The field list in `inspect` is the only one: CAF prints with it and the codec packs with it
+// (actors/transport/codec.hpp). Arrays are little-endian on the wire. `lineage` counts restores of
+// the run; older lineages are refused by the link.
 #pragma once
 #include <caf/meta/type_name.hpp>
 #include <cstdint>
@@ -13,26 +14,30 @@ namespace charter::rl {
 
 template <class I>
 typename I::result_type inspect(I& f, Trajectory& x) {
-  return f(caf::meta::type_name("Trajectory"), x.work_id, x.lineage, x.prompt, x.response, x.behavior_logprobs,
-           x.policy_versions, x.temperature, x.precision, x.finished);
+  return f(caf::meta::type_name("Trajectory"), x.work_id, x.lineage, x.prompt, x.response,
+           x.behavior_logprobs, x.policy_versions, x.temperature, x.precision, x.finished);
 }
 
 template <class I>
 typename I::result_type inspect(I& f, ScoredTrajectory& x) {
-  return f(caf::meta::type_name("ScoredTrajectory"), x.trajectory, x.score, x.pm_version, x.ref_logprobs);
+  return f(caf::meta::type_name("ScoredTrajectory"), x.trajectory, x.score, x.pm_version,
+           x.ref_logprobs);
 }
 
 }  // namespace charter::rl
 
 namespace charter::actors {
 
-// ---- work link: prompt_source serves it; rollout, feedback, reward, pm_trainer and ppo_learner take from it ----
+// ---- work link: prompt_source serves it; rollout, feedback, reward, pm_trainer and ppo_learner
+// take from it ----
 
-// prompt_source -> worker, when the worker has credit. A lease: it returns to the source unless its result is committed.
+// prompt_source -> worker, when the worker has credit. A lease: it returns to the source unless its
+// result is committed.
 struct WorkItem {
   int64_t work_id = 0;
-  std::string kind;       // sl_chain, helpful_sample, sft, pair, judge, pmp, preference, score, activation, rollout, eval
-  std::string payload;    // JSON of the kind's struct in actors/work.hpp
+  std::string kind;     // sl_chain, helpful_sample, sft, pair, judge, pmp, preference, score,
+                        // activation, rollout, eval
+  std::string payload;  // JSON of the kind's struct in actors/work.hpp
   int32_t attempt = 1;
 };
 
@@ -41,10 +46,18 @@ struct WorkRequest {
   std::vector<std::string> kinds;
 };
 
-// prompt_source -> worker, when the phase has nothing further to lease: train on what is left, do not wait for a full batch.
+// prompt_source -> worker, when the phase has nothing further to lease: train on what is left, do
+// not wait for a full batch.
 struct WorkDrained {
   std::string phase;
-  int64_t issued = 0;     // items sent to this worker so far; the announcement may overtake the last of them
+  int64_t issued =
+      0;  // items sent to this worker so far; the announcement may overtake the last of them
+};
+
+// worker -> prompt_source, every few seconds: the items it holds. Their leases run on; one it does
+// not name runs out.
+struct Renewal {
+  std::vector<int64_t> work_ids;
 };
 
 // ---- record link: the ledger serves it ----
@@ -53,8 +66,8 @@ struct WorkDrained {
 struct Record {
   int64_t work_id = 0;
   std::string kind;
-  std::string body;       // JSON
-  int64_t version = 0;    // of the model that made it, 0 where none
+  std::string body;     // JSON
+  int64_t version = 0;  // of the model that made it, 0 where none
 };
 
 // worker -> ledger, when a work item cannot be done ever (a defect of its data, not of the worker).
@@ -65,13 +78,14 @@ struct Quarantine {
 
 // ppo_learner, pm_trainer -> ledger, after each batch: it is version `version` now.
 struct Trained {
-  std::string model;                // policy, pm, sl
+  std::string model;  // policy, pm, sl
   int64_t version = 0;
   std::vector<int64_t> work_ids;
-  std::string stats;                // JSON
+  std::string stats;  // JSON
 };
 
-// replay_buffer -> ledger, when a trajectory is not trained on after all; its prompt is pending again.
+// replay_buffer -> ledger, when a trajectory is not trained on after all; its prompt is pending
+// again.
 struct Returned {
   std::vector<int64_t> work_ids;
   std::string reason;
@@ -79,8 +93,8 @@ struct Returned {
 
 // ledger -> prompt_source, after a commit.
 struct Committed {
-  std::string what;                 // record, trained, returned, quarantined
-  std::string kind;                 // of a record; the model of a training
+  std::string what;  // record, trained, returned, quarantined
+  std::string kind;  // of a record; the model of a training
   int64_t version = 0;
   std::vector<int64_t> work_ids;
 };
@@ -98,7 +112,7 @@ struct Pair {
 struct Preference {
   int64_t work_id = 0;
   std::string prompt, first, second;
-  double p_first = 0.5;             // soft label: the judge's probability that `first` is better
+  double p_first = 0.5;  // soft label: the judge's probability that `first` is better
   std::string principle_id, method, judge_id;
 };
 
@@ -109,18 +123,20 @@ struct Batch {
 
 // ---- weights link: weight_store serves it ----
 
-// ppo_learner, pm_trainer -> weight_store, when a version is ready; weight_store -> rollout, reward, as an announcement.
-// The bytes are a snapshot file on this host (shared memory), verified by its reader.
+// ppo_learner, pm_trainer -> weight_store, when a version is ready; weight_store -> rollout,
+// reward, as an announcement. The bytes are a snapshot file on this host (shared memory), verified
+// by its reader.
 struct WeightsReady {
-  std::string model;                // policy, pm
+  std::string model;  // policy, pm
   int64_t lineage = 0;
   int64_t version = 0;
   std::string path;
-  std::string checksum;             // XXH3-64 of the file, hexadecimal
+  std::string checksum;  // XXH3-64 of the file, hexadecimal
   int64_t bytes = 0;
 };
 
-// rollout, reward -> weight_store, after the handshake and after a missed announcement: the newest of a model, please.
+// rollout, reward -> weight_store, after the handshake and after a missed announcement: the newest
+// of a model, please.
 struct WeightsRequest {
   std::string model;
   int64_t newer_than = -1;
@@ -131,24 +147,24 @@ struct WeightsRequest {
 // node -> supervisor, after the handshake and then every second.
 struct Heartbeat {
   std::string node;
-  int64_t progress = 0;             // rises while any of the node's actors works or answers
-  std::string metrics_address;      // host:port
+  int64_t progress = 0;         // rises while any of the node's actors works or answers
+  std::string metrics_address;  // host:port
   int64_t pss_bytes = 0;
-  std::string actors;               // JSON: [{"name", "progress", "state", "detail"}]
+  std::string actors;  // JSON: [{"name", "progress", "state", "detail"}]
 };
 
 // supervisor -> node, in answer to the first heartbeat: what to run.
 struct Assignment {
-  std::string phase;                // of the pipeline
+  std::string phase;  // of the pipeline
   int64_t lineage = 0;
-  std::string config;               // resolved TOML
-  std::vector<std::string> roles;   // "rollout/0"
+  std::string config;              // resolved TOML
+  std::vector<std::string> roles;  // "rollout/0"
 };
 
 // supervisor -> node: finish what is under way, write what must be written, answer Finished, exit.
 struct Finish {
   bool checkpoint = true;
-  bool complete = false;            // the phase is done: leave its result behind
+  bool complete = false;  // the phase is done: leave its result behind
 };
 
 // node -> supervisor, before it exits in good order.
@@ -161,21 +177,23 @@ struct Fault {
   std::string node, actor, reason;
 };
 
-#define CHARTER_INSPECT(Type, ...)                                      \
-  template <class I>                                                    \
-  typename I::result_type inspect(I& f, Type& x) {                      \
-    return f(caf::meta::type_name(#Type), __VA_ARGS__);                 \
+#define CHARTER_INSPECT(Type, ...)                      \
+  template <class I>                                    \
+  typename I::result_type inspect(I& f, Type& x) {      \
+    return f(caf::meta::type_name(#Type), __VA_ARGS__); \
   }
 CHARTER_INSPECT(WorkItem, x.work_id, x.kind, x.payload, x.attempt)
 CHARTER_INSPECT(WorkRequest, x.kinds)
 CHARTER_INSPECT(WorkDrained, x.phase, x.issued)
+CHARTER_INSPECT(Renewal, x.work_ids)
 CHARTER_INSPECT(Record, x.work_id, x.kind, x.body, x.version)
 CHARTER_INSPECT(Quarantine, x.work_id, x.reason)
 CHARTER_INSPECT(Trained, x.model, x.version, x.work_ids, x.stats)
 CHARTER_INSPECT(Returned, x.work_ids, x.reason)
 CHARTER_INSPECT(Committed, x.what, x.kind, x.version, x.work_ids)
 CHARTER_INSPECT(Pair, x.work_id, x.prompt_id, x.prompt, x.first, x.second, x.policy_version)
-CHARTER_INSPECT(Preference, x.work_id, x.prompt, x.first, x.second, x.p_first, x.principle_id, x.method, x.judge_id)
+CHARTER_INSPECT(Preference, x.work_id, x.prompt, x.first, x.second, x.p_first, x.principle_id,
+                x.method, x.judge_id)
 CHARTER_INSPECT(Batch, x.trajectories)
 CHARTER_INSPECT(WeightsReady, x.model, x.lineage, x.version, x.path, x.checksum, x.bytes)
 CHARTER_INSPECT(WeightsRequest, x.model, x.newer_than)

@@ -194,6 +194,7 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring, std::sh
       },
       [self, clock](Probe) {
         auto& s = self->state;
+        s.work.renew();
         clock->flush(Clock::now());
         return RoleReport{.name = "pm_trainer/0", .progress = s.progress, .tokens = s.tokens,
                           .state = "version " + std::to_string(s.trainer->version()) + ", " + std::to_string(s.queue.size()) + " pairs queued"};

@@ -202,6 +202,7 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring, std::shared_pt
       },
       [self, clock](Probe) {
         auto& s = self->state;
+        s.work.renew();
         clock->flush(Clock::now());
         const auto queued = s.ppo ? s.batches.size() : s.examples.size();
         return RoleReport{.name = "ppo_learner/0", .progress = s.progress, .tokens = s.tokens,

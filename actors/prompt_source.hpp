@@ -1,5 +1,6 @@
-// Gives out work: leases in the order of the ledger, bounded by staleness admission in the rl stage, re-issued when a worker
-// is lost. Complete when every item of the required kinds is committed.
+// Gives out work: leases in the order of the ledger, bounded by staleness admission in the rl
+// stage, re-issued when a worker is lost. Complete when every item of the required kinds is
+// committed.
 #pragma once
 #include <map>
 #include <set>
@@ -21,9 +22,10 @@ struct SourceItem {
 
 struct PromptSourceOptions {
   std::string phase;
-  std::vector<SourceItem> items;          // pending ones, in order
-  std::set<std::string> required;         // kinds that must be committed for the phase to be complete
-  std::set<std::string> settled_by_training;   // kinds that a training settles; a record settles the others
+  std::vector<SourceItem> items;   // pending ones, in order
+  std::set<std::string> required;  // kinds that must be committed for the phase to be complete
+  std::set<std::string>
+      settled_by_training;  // kinds that a training settles; a record settles the others
   LeaseOptions leases;
   // rl: items of kind "rollout" pass the gate; it starts at `version`.
   bool gated = false;
@@ -46,16 +48,18 @@ struct PromptSourceState {
   Ports ports;
   Outbox quarantines;
   std::map<Peer, Worker> workers;
-  std::map<std::pair<Peer, uint64_t>, std::pair<int64_t, std::string>> leased;   // (peer, sequence) -> work id, kind
-  std::set<int64_t> in_gate;      // reserved and not yet buffered
-  std::set<int64_t> buffered;     // handed over to the replay buffer
+  std::map<std::pair<Peer, uint64_t>, std::pair<int64_t, std::string>>
+      leased;                  // (peer, sequence) -> work id, kind
+  std::set<int64_t> in_gate;   // reserved and not yet buffered
+  std::set<int64_t> buffered;  // handed over to the replay buffer
   transport::LinkId work_link = 0, record_link = 0;
   bool finishing = false;
-  int64_t progress = 0;
+  int64_t progress = 0;  // leases and commits
   TimePoint blocked_since{};
 };
 
-PromptSourceActor::behavior_type prompt_source(PromptSourceActor::stateful_pointer<PromptSourceState> self, Wiring wiring,
-                                               PromptSourceOptions options, metrics::PromptSourceMetrics metrics);
+PromptSourceActor::behavior_type prompt_source(
+    PromptSourceActor::stateful_pointer<PromptSourceState> self, Wiring wiring,
+    PromptSourceOptions options, metrics::PromptSourceMetrics metrics);
 
 }  // namespace charter::actors

@@ -189,6 +189,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring, std::shared_ptr<cons
       [self](const FinishRole&) { self->quit(); },
       [self, clock](Probe) {
         auto& s = self->state;
+        s.work.renew();
         clock->flush(Clock::now());
         const bool waits = s.options.follows_pm && s.pm_version.number < 0;
         return RoleReport{.name = "reward/" + std::to_string(s.options.index), .progress = s.progress, .tokens = s.tokens,

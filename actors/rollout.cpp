@@ -124,6 +124,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring, std::shared_ptr<co
       },
       [self, clock](Probe) {
         auto& s = self->state;
+        s.work.renew();
         clock->flush(Clock::now());
         std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
                            : s.jobs.empty()                     ? "waiting for work"

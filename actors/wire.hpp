@@ -22,8 +22,9 @@ struct TypeList {
 };
 
 using WireTypes =
-    TypeList<WorkItem, WorkRequest, WorkDrained, Record, Quarantine, Trained, Returned, Committed, Pair, Preference, Batch,
-             rl::Trajectory, rl::ScoredTrajectory, WeightsReady, WeightsRequest, Heartbeat, Assignment, Finish, Finished, Fault>;
+    TypeList<WorkItem, WorkRequest, WorkDrained, Renewal, Record, Quarantine, Trained, Returned,
+             Committed, Pair, Preference, Batch, rl::Trajectory, rl::ScoredTrajectory, WeightsReady,
+             WeightsRequest, Heartbeat, Assignment, Finish, Finished, Fault>;
 
 template <class T>
 inline constexpr uint16_t kWireType = WireTypes::number<T>();

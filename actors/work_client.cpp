@@ -28,9 +28,21 @@ bool WorkClient::accept(const From<WorkItem>& item) {
   ++received_;
   auto [it, added] = leases_.try_emplace(item.message.work_id, item.from, item.sequence);
   if (added) return true;
-  ports_->acknowledge(it->second.first, it->second.second);   // the earlier lease is void, this one stands for both
+  ports_->acknowledge(it->second.first,
+                      it->second.second);  // the earlier lease is void, this one stands for both
   it->second = {item.from, item.sequence};
   return false;
+}
+
+void WorkClient::renew(std::chrono::steady_clock::time_point now) {
+  constexpr auto kInterval = std::chrono::seconds(5);  // a fraction of the shortest sensible lease
+  if (leases_.empty() || source_.peer == 0 || now - renewed_ < kInterval) return;
+  renewed_ = now;
+  Renewal renewal;
+  for (const auto& [work_id, lease] : leases_)
+    if (lease.first == source_)
+      renewal.work_ids.push_back(work_id);  // those of an earlier session are void
+  ports_->announce(source_, renewal);
 }
 
 void WorkClient::release(int64_t work_id) {

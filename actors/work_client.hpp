@@ -1,6 +1,7 @@
-// A worker's side of leases and records: takes work items as credit allows, hands their results to the ledger, and gives a
-// lease back to the source only when its result is owned by someone else.
+// A worker's side of leases and records: takes work items as credit allows, hands their results to
+// the ledger, and gives a lease back to the source only when its result is owned by someone else.
 #pragma once
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ class WorkClient {
   template <class Handle>
   void connect(const Handle& handle) {
     records_.add_link(ports_->connect<Committed>(handle, Arrow::kRecord, 0, 0));
-    if (!kinds_.empty()) work_link_ = ports_->connect<WorkItem, WorkDrained>(handle, Arrow::kWork, 0, 0);
+    if (!kinds_.empty())
+      work_link_ = ports_->connect<WorkItem, WorkDrained>(handle, Arrow::kWork, 0, 0);
   }
   // Takes work from now on (a worker without its weights does not).
   void start() {
@@ -36,6 +38,9 @@ class WorkClient {
   void drained(const WorkDrained& message) { drained_at_ = message.issued; }
   // The source has nothing further, and all that it sent has arrived.
   [[nodiscard]] bool is_drained() const { return drained_at_ >= 0 && received_ >= drained_at_; }
+  // Tells the source which items are held here, at most every few seconds. Called where the role
+  // answers that it lives.
+  void renew(std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
   // Gives the lease back: its result is owned elsewhere.
   void release(int64_t work_id);
 
@@ -60,6 +65,7 @@ class WorkClient {
   bool started_ = false;
   int64_t received_ = 0, drained_at_ = -1;
   std::map<int64_t, std::pair<Peer, uint64_t>> leases_;
+  std::chrono::steady_clock::time_point renewed_{};
 };
 
 }  // namespace charter::actors

@@ -38,7 +38,8 @@ struct MachineSection {
   std::string placement = "split";            // single, split (control, engine, trainer), process-per-worker
   std::string transport = "ipc";              // inproc (single placement only), ipc, tcp
   int32_t tcp_base_port = 21400;              // loopback ports from here on when transport = "tcp"
-  double lease_seconds = 1800;                // a work item is re-issued this long after it was leased without a result
+  double lease_seconds = 120;                 // a work item is re-issued this long after its worker last spoke of it
+  double step_seconds = 0;                    // an actor silent for this long hangs; 0: by the size of the model
   double heartbeat_seconds = 30;              // a process without progress of its heartbeat for this long is restarted
   int32_t max_restarts = 5;                   // of one process, within ten minutes
   int32_t max_attempts = 5;                   // leases of one work item before it is quarantined

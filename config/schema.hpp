@@ -59,7 +59,10 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("machine", "tcp_base_port", c.machine.tcp_base_port,
         KeyInfo{.help = "first of the loopback ports when transport is tcp", .min = 1024, .max = 65000, .on_resume = true});
   visit("machine", "lease_seconds", c.machine.lease_seconds,
-        KeyInfo{.help = "a leased item without a result is re-issued after", .unit = "seconds", .min = 1, .max = 86400, .on_resume = true});
+        KeyInfo{.help = "a leased item whose worker does not renew it is re-issued after", .unit = "seconds", .min = 10, .max = 86400, .on_resume = true});
+  visit("machine", "step_seconds", c.machine.step_seconds,
+        KeyInfo{.help = "an actor that answers nothing for this long hangs, and its process is restarted; 0: from the size of the model, 300 at least",
+                .unit = "seconds", .min = 0, .max = 86400, .on_resume = true});
   visit("machine", "heartbeat_seconds", c.machine.heartbeat_seconds,
         KeyInfo{.help = "a process silent for this long is restarted", .unit = "seconds", .min = 2, .max = 3600, .on_resume = true});
   visit("machine", "max_restarts", c.machine.max_restarts,

@@ -20,7 +20,8 @@ LeaseBook book_of(int64_t count, LeaseOptions options = {}) {
   return book;
 }
 
-int64_t lease(LeaseBook& book, uint64_t peer, TimePoint now = kStart, const std::set<std::string>& kinds = kRollout) {
+int64_t lease(LeaseBook& book, uint64_t peer, TimePoint now = kStart,
+              const std::set<std::string>& kinds = kRollout) {
   const auto leased = book.next(kinds, peer, now);
   return leased ? leased->work_id : 0;
 }
@@ -84,6 +85,30 @@ TEST(LeaseBook, ALeaseExpiresAtItsDeadlineAndNotBefore) {
   EXPECT_EQ(book.oldest_lease(), kStart + seconds(5));
 }
 
+TEST(LeaseBook, ARenewedLeaseRunsForItsWholeDurationAgain) {
+  auto book = book_of(2, {.duration = seconds(10)});
+  EXPECT_EQ(lease(book, 7), 1);
+  EXPECT_EQ(lease(book, 7), 2);
+  for (int64_t s = 8; s <= 40; s += 8)
+    book.renew(Ids{1}, 7, kStart + seconds(s));  // at work on 1 for 40 s
+  EXPECT_EQ(book.expire(kStart + seconds(49)).requeued,
+            (Ids{2}));  // never spoken of: its message was lost
+  EXPECT_EQ(book.expire(kStart + seconds(50)).requeued, (Ids{1}));  // 40 + 10
+  const auto again = book.next(kRollout, 8, kStart + seconds(50));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->attempt, 2);
+}
+
+TEST(LeaseBook, OnlyTheHolderOfALeaseRenewsIt) {
+  auto book = book_of(2, {.duration = seconds(10)});
+  EXPECT_EQ(lease(book, 7), 1);
+  book.renew(Ids{1, 2, 99}, 8, kStart + seconds(9));  // another's, a pending one, an unknown one
+  EXPECT_EQ(book.counts().pending, 1);
+  EXPECT_EQ(book.expire(kStart + seconds(10)).requeued, (Ids{1}));
+  book.renew(Ids{1}, 7, kStart + seconds(11));  // too late: it is not leased
+  EXPECT_EQ(book.counts().leased, 0);
+}
+
 TEST(LeaseBook, WhatIsHandedOverNoLongerExpiresNorFallsWithItsPeer) {
   auto book = book_of(1, {.duration = seconds(10)});
   EXPECT_EQ(lease(book, 7), 1);
@@ -120,12 +145,12 @@ TEST(LeaseBook, GivingBackIsNoFailedAttempt) {
 
 TEST(LeaseBook, ACommitIsFinalInEveryState) {
   auto book = book_of(4, {.max_attempts = 1});
-  book.commit(4);                                      // pending: a late result of an earlier process
+  book.commit(4);  // pending: a late result of an earlier process
   EXPECT_EQ(lease(book, 7), 1);
-  book.commit(1);                                      // leased
+  book.commit(1);  // leased
   EXPECT_EQ(lease(book, 7), 2);
   book.hand_over(2);
-  book.commit(2);                                      // handed over
+  book.commit(2);  // handed over
   EXPECT_EQ(lease(book, 7), 3);
   EXPECT_EQ(book.peer_lost(7).quarantined, (Ids{3}));  // 1 and 2 have no lease to lose
   book.commit(3);                                      // quarantined: the result came after all
@@ -162,12 +187,26 @@ TEST(LeaseBook, CountsSumToTheNumberOfItemsAfterAnySequenceOfEvents) {
       const int64_t id = 1 + draw(12);
       now += seconds(draw(2));
       switch (draw(8)) {
-        case 0: case 1: case 2: (void)book.next(kRollout, static_cast<uint64_t>(draw(3)), now); break;
-        case 3: book.hand_over(id); break;
-        case 4: if (draw(4) == 0) book.commit(id); break;
-        case 5: book.give_back(id); break;
-        case 6: (void)book.peer_lost(static_cast<uint64_t>(draw(3))); break;
-        case 7: (void)book.expire(now); break;
+        case 0:
+        case 1:
+        case 2:
+          (void)book.next(kRollout, static_cast<uint64_t>(draw(3)), now);
+          break;
+        case 3:
+          book.hand_over(id);
+          break;
+        case 4:
+          if (draw(4) == 0) book.commit(id);
+          break;
+        case 5:
+          book.give_back(id);
+          break;
+        case 6:
+          (void)book.peer_lost(static_cast<uint64_t>(draw(3)));
+          break;
+        case 7:
+          (void)book.expire(now);
+          break;
       }
       const auto& counts = book.counts();
       ASSERT_EQ(counts.total(), 12);
