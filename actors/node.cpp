@@ -9,31 +9,51 @@ namespace charter::actors {
 namespace {
 
 using Self = NodeActor::stateful_pointer<NodeState>;
-constexpr auto kMemoryInterval = std::chrono::seconds(2);   // the kernel walks every page for it
+constexpr auto kMemoryInterval = std::chrono::seconds(2);  // the kernel walks every page for it
 constexpr auto kHeartbeat = std::chrono::milliseconds(500);
 
 void heartbeat(NodeState& state) {
   if (state.supervisor.peer == 0) return;
   nlohmann::json actors = nlohmann::json::array();
   int64_t progress = 0;
-  for (const auto& [name, report] : state.reports) {
+  for (const auto& [name, report] : state.watch.reports()) {
     progress += report.progress;
-    actors.push_back({{"name", name}, {"progress", report.progress}, {"tokens", report.tokens}, {"state", report.state}});
+    actors.push_back({{"name", name},
+                      {"progress", report.progress},
+                      {"tokens", report.tokens},
+                      {"state", report.state}});
   }
   if (const auto now = std::chrono::steady_clock::now(); now - state.pss_read > kMemoryInterval) {
     state.pss_read = now;
     state.pss_bytes = metrics::pss_bytes(::getpid()).value_or(0);
   }
-  state.ports.announce(state.supervisor, Heartbeat{.node = state.node, .progress = state.assigned ? progress : -1, .metrics_address = state.metrics_address,
-                                                   .pss_bytes = state.pss_bytes, .actors = actors.dump()});
+  state.ports.announce(state.supervisor, Heartbeat{.node = state.node,
+                                                   .progress = state.assigned ? progress : -1,
+                                                   .metrics_address = state.metrics_address,
+                                                   .pss_bytes = state.pss_bytes,
+                                                   .actors = actors.dump()});
 }
 
 void probe(Self self) {
-  for (const auto& [name, role] : self->state.roles) {
-    self->request(role, std::chrono::seconds(60), Probe{})
-        .then([self](RoleReport& report) { self->state.reports[report.name] = std::move(report); },
-              [](caf::error&) {});   // its death arrives as a down message; silence shows as progress that stands still
+  auto& state = self->state;
+  for (const auto& [name, role] : state.roles) {
+    if (!state.watch.ask(name)) continue;
+    self->request(role, caf::infinite, Probe{})
+        .then([self, name = name](
+                  RoleReport& report) { self->state.watch.answered(name, std::move(report)); },
+              [](caf::error&) {
+              });  // its death arrives as a down message, its silence is what the watch is for
   }
+}
+
+// A role that does not answer is a fault of its process.
+void check_answers(Self self) {
+  auto& state = self->state;
+  state.watch.advance(std::chrono::steady_clock::now());
+  const auto overdue = state.watch.overdue();
+  if (!overdue) return;
+  state.ports.announce(state.supervisor, Fault{state.node, overdue->role, overdue->text});
+  self->quit(caf::make_error(caf::sec::request_timeout, overdue->role + " " + overdue->text));
 }
 
 void assign(Self self, const Assignment& assignment) {
@@ -41,17 +61,19 @@ void assign(Self self, const Assignment& assignment) {
   if (state.assigned) return;
   state.assigned = true;
   const auto phase = find_phase(state.context.config, assignment.phase);
+  state.watch = RoleWatch(step_deadline(state.context.config, state.context.paths.weights()));
   auto models = std::make_shared<PhaseModels>(state.context.paths.weights(), state.context.config);
   prepare_models(*models, phase, assignment.roles);
   for (const auto& role : assignment.roles) {
     auto handle = spawn_role(self->system(), state.context, models, phase, role);
     self->monitor(handle);
     state.roles.emplace(role, handle);
-    state.reports[role] = {.name = role, .state = "starting"};
+    state.watch.add(role);
   }
 }
 
-// Ends every role before the node: a role still alive would hold its addresses against its successor.
+// Ends every role before the node: a role still alive would hold its addresses against its
+// successor.
 void die(Self self, const caf::error& reason) {
   auto& state = self->state;
   state.dying = reason;
@@ -65,6 +87,7 @@ void on_down(Self self, const caf::down_msg& down) {
     if (it->second.address() != down.source) continue;
     const auto role = it->first;
     state.roles.erase(it);
+    state.watch.forget(role);
     if (down.reason && !state.dying) {
       const auto text = self->system().render(down.reason);
       state.ports.announce(state.supervisor, Fault{state.node, role, text});
@@ -82,7 +105,8 @@ void on_down(Self self, const caf::down_msg& down) {
 
 }  // namespace
 
-NodeActor::behavior_type node(Self self, NodeContext context, std::string name, std::string metrics_address) {
+NodeActor::behavior_type node(Self self, NodeContext context, std::string name,
+                              std::string metrics_address) {
   install_fault_handler(self);
   auto& state = self->state;
   state.context = std::move(context);
@@ -105,13 +129,16 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name, 
       [self](Tick) {
         probe(self);
         heartbeat(self->state);
+        check_answers(self);
         self->delayed_send(self, kHeartbeat, Tick{});
       },
       [self](const From<Assignment>& m) {
         try {
           assign(self, m.message);
-        } catch (const std::exception& e) {   // told before this process ends: a missing or damaged model is the usual cause
-          self->state.ports.announce(self->state.supervisor, Fault{self->state.node, "start", e.what()});
+        } catch (const std::exception& e) {  // told before this process ends: a missing or damaged
+                                             // model is the usual cause
+          self->state.ports.announce(self->state.supervisor,
+                                     Fault{self->state.node, "start", e.what()});
           throw;
         }
       },
@@ -119,7 +146,8 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name, 
         auto& s = self->state;
         if (s.finishing) return;
         s.finishing = true;
-        for (const auto& [name, role] : s.roles) self->send(role, FinishRole{m.message.checkpoint, m.message.complete});
+        for (const auto& [name, role] : s.roles)
+          self->send(role, FinishRole{m.message.checkpoint, m.message.complete});
         if (s.roles.empty()) {
           s.ports.announce(s.supervisor, Finished{s.node});
           self->quit();

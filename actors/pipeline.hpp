@@ -1,6 +1,8 @@
-// Runs the stages of a run in order, each phase under its supervisor; resumes where the ledger says.
+// Runs the stages of a run in order, each phase under its supervisor; resumes where the ledger
+// says.
 //
-//   for each phase:  restore (checkpoint -> ledger)  ->  add its work  ->  supervisor  ->  done | restore again | stopped
+//   for each phase:  restore (checkpoint -> ledger)  ->  add its work  ->  supervisor  ->  done |
+//   restore again | stopped
 //
 // The ledger is used by this thread between phases and by the ledger actor during one.
 #pragma once
@@ -8,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "actors/role_spawner.hpp"
@@ -16,13 +19,17 @@
 namespace charter::actors {
 
 struct PipelineOptions {
-  NodeContext context;                               // without lineage: it rises with every restore
-  std::string binary;                                // for worker processes
-  std::string metrics_address;                       // of this process
-  std::string only_stage;                            // "" for all
-  std::map<std::string, double> planned_seconds;     // by stage
-  const std::atomic<int>* stop = nullptr;            // > 0: finish what trains and end
+  NodeContext context;                            // without lineage: it rises with every restore
+  std::string binary;                             // for worker processes
+  std::string metrics_address;                    // of this process
+  std::string only_stage;                         // "" for all
+  std::map<std::string, double> planned_seconds;  // by stage
+  const std::atomic<int>* stop = nullptr;         // > 0: finish what trains and end
 };
+
+// In the detail of a stage's row while it runs: when this attempt began, in Unix seconds.
+// spent_seconds has the attempts before.
+inline constexpr const char* kAttemptBegan = "attempt_began";
 
 // What a person or a script sees while it runs.
 struct PipelineView {
@@ -33,10 +40,16 @@ struct PipelineView {
   std::function<void(const std::string& event)> event;
 };
 
+// An actor of this very process does not return. The actor system would wait for it for ever: the
+// caller says what() and ends the process without destroying the system.
+class HungActor : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 enum class PipelineEnd { kDone, kStopped };
 
-// Throws std::runtime_error with one line when a phase cannot be done.
-PipelineEnd run_pipeline(caf::actor_system& system, std::shared_ptr<store::Ledger> ledger, const PipelineOptions& options,
-                         const PipelineView& view);
+// Throws std::runtime_error with one line when a phase cannot be done, HungActor among them.
+PipelineEnd run_pipeline(caf::actor_system& system, std::shared_ptr<store::Ledger> ledger,
+                         const PipelineOptions& options, const PipelineView& view);
 
 }  // namespace charter::actors

@@ -1,5 +1,6 @@
-// One phase from beginning to end: makes the control actors and the processes of the phase, restarts what dies within a
-// budget, ends all of it when the work is done. Runs detached, on the thread that owns the child processes.
+// One phase from beginning to end: makes the control actors and the processes of the phase,
+// restarts what dies within a budget, ends all of it when the work is done. Runs detached, on the
+// thread that owns the child processes.
 #pragma once
 #include <sys/types.h>
 
@@ -13,25 +14,30 @@
 #include "actors/node.hpp"
 #include "actors/prompt_source.hpp"
 #include "actors/replay_actor.hpp"
+#include "actors/role_watch.hpp"
 #include "metrics/exposer.hpp"
 
 namespace charter::actors {
 
 struct SupervisorOptions {
-  NodeContext context;                // wiring, paths, configuration
+  NodeContext context;  // wiring, paths, configuration
   Phase phase;
   std::shared_ptr<store::Ledger> ledger;
   PromptSourceOptions source;
   ReplayActorOptions replay;
-  std::string binary;                 // exec'd for workers; "" in single placement
-  std::string metrics_address;        // of this process
+  std::string binary;           // exec'd for workers; "" in single placement
+  std::string metrics_address;  // of this process
   std::chrono::duration<double> drain_deadline{120};
+  std::chrono::duration<double> start_deadline{
+      120};  // loading and packing the models, before the first heartbeat
+  std::chrono::duration<double> step_deadline{300};  // of one answer of a control actor
 };
 
 using SupervisorActor =
     caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<Tick>, caf::reacts_to<StopPhase>,
-                     caf::replies_to<StatusRequest>::with<PhaseStatus>, caf::reacts_to<From<Heartbeat>>,
-                     caf::reacts_to<From<Finished>>, caf::reacts_to<From<Fault>>>;
+                     caf::replies_to<StatusRequest>::with<PhaseStatus>,
+                     caf::reacts_to<From<Heartbeat>>, caf::reacts_to<From<Finished>>,
+                     caf::reacts_to<From<Fault>>>;
 
 struct SupervisorState {
   static constexpr const char* name = "supervisor";
@@ -40,10 +46,11 @@ struct SupervisorState {
   using Time = std::chrono::steady_clock::time_point;
   struct Node {
     NodePlan plan;
-    pid_t pid = 0;                    // 0: in this process
+    pid_t pid = 0;  // 0: in this process
     NodeActor local;
     bool alive = false, finished = false;
-    Time seen{}, progressed{};
+    Time seen{};
+    std::optional<Time> kill_at;  // it reported a fault and should end by itself before
     int64_t progress = -1, pss = 0;
     std::string metrics_address, fault;
     std::vector<Time> restarts;
@@ -52,17 +59,21 @@ struct SupervisorState {
   Ports ports;
   transport::LinkId control = 0;
   std::map<std::string, Node> nodes;
-  std::map<std::string, AnyRole> control_roles;   // ledger, prompt_source, replay_buffer, weight_store
+  std::map<std::string, AnyRole>
+      control_roles;  // ledger, prompt_source, replay_buffer, weight_store
+  RoleWatch watch;    // of the control roles
+  Time looked{};      // at the nodes
   PromptSourceActor source;
-  std::map<std::string, Peer> peers;              // node name -> its session
+  std::map<std::string, Peer> peers;  // node name -> its session
   PhaseStatus status;
-  PhaseStatus::State ending = PhaseStatus::State::kRunning;   // what the end will be called
+  PhaseStatus::State ending = PhaseStatus::State::kRunning;  // what the end will be called
   bool finishing = false, closing = false;
   Time finish_deadline{}, pss_read{};
   int64_t own_pss = 0;
   std::vector<metrics::ScrapeTarget> targets;
 };
 
-SupervisorActor::behavior_type supervisor(SupervisorActor::stateful_pointer<SupervisorState> self, SupervisorOptions options);
+SupervisorActor::behavior_type supervisor(SupervisorActor::stateful_pointer<SupervisorState> self,
+                                          SupervisorOptions options);
 
 }  // namespace charter::actors

@@ -1,0 +1,170 @@
+#include "actors/phase_run.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <thread>
+
+#include "actors/role_watch.hpp"
+#include "actors/stage_work.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/work.hpp"
+#include "store/checkpoint.hpp"
+
+namespace charter::actors {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using State = PhaseStatus::State;
+
+store::CheckpointVersion newest_checkpoint(Run& run, const std::string& model) {
+  store::CheckpointStore checkpoints(run.options.context.paths.checkpoints(model),
+                                     static_cast<size_t>(run.config().rl.keep_checkpoints));
+  const auto latest = checkpoints.latest();
+  for (const auto& warning : latest.warnings) {
+    run.ledger->add_event("warning", warning);
+    run.view.event(warning);
+  }
+  return latest.checkpoint ? latest.checkpoint->at : store::CheckpointVersion{};
+}
+
+// What was trained after the checkpoint is pending again. Returns the version training goes on
+// from.
+int64_t restore(Run& run, const Phase& phase) {
+  if (phase.trained_model.empty()) return 0;
+  const auto at = newest_checkpoint(run, phase.trained_model);
+  run.ledger->restore_to(phase.trained_model, at.lineage, at.version);
+  if (phase.name == "rl") {
+    const auto pm = newest_checkpoint(run, "pm_online");
+    run.ledger->restore_to("pm_online", pm.lineage, pm.version, store::Reopen::kRecorded);
+  }
+  return at.version;
+}
+
+// Everything is trained, and what the phase leaves behind is not there: it was stopped in between.
+bool result_missing(const NodeContext& context, const Phase& phase, int64_t work) {
+  static const std::map<std::string, std::string> results{{"sl_train", "sl_cai"},
+                                                          {"pmp", "pmp.safetensors"},
+                                                          {"pm_train", "pm.safetensors"},
+                                                          {"rl", "rl_cai"}};
+  const auto result = results.find(phase.name);
+  return work > 0 && result != results.end() &&
+         !std::filesystem::exists(context.paths.weights() / result->second);
+}
+
+std::vector<SourceItem> open_items(Run& run, const Phase& phase) {
+  std::vector<SourceItem> items;
+  for (auto& row : run.ledger->pending(phase.name, {}, std::numeric_limits<int32_t>::max()))
+    items.push_back({row.id, std::move(row.item.kind), std::move(row.item.payload)});
+  if (phase.name != "rl" || !run.config().rl.online_pm) return items;
+  // Labelled pairs that no surviving PM version was trained on.
+  run.ledger->for_each_record("rl", "pair", [&](const store::RecordRow& row) {
+    if (row.state != store::WorkState::kRecorded) return true;
+    const auto r = nlohmann::json::parse(row.record.body).get<PreferenceRecord>();
+    const ComparisonWork work{.comparison_id = r.prompt_id,
+                              .prompt = r.prompt,
+                              .first = r.first,
+                              .second = r.second,
+                              .p_first = r.p_first,
+                              .source = "ai"};
+    items.push_back({row.record.work_id, "preference", nlohmann::json(work).dump()});
+    return true;
+  });
+  return items;
+}
+
+SupervisorOptions supervisor_options(Run& run, const Phase& phase, std::vector<SourceItem> items,
+                                     int64_t version) {
+  const auto& c = run.config();
+  SupervisorOptions o{.context = run.options.context, .phase = phase, .ledger = run.ledger};
+  o.context.wiring.hello.lineage = run.ledger->lineage();
+  o.source.phase = phase.name;
+  o.source.items = std::move(items);
+  o.source.required = phase.required;
+  o.source.settled_by_training = phase.settled_by_training;
+  o.source.leases = {.duration = lease_duration(c, run.options.context.paths.weights()),
+                     .max_attempts = c.machine.max_attempts};
+  o.source.gated = phase.replay;
+  o.source.gate = {.batch_size = c.rl.batch, .max_staleness = c.rl.max_staleness};
+  o.source.version = version;
+  o.replay.replay = {.capacity = static_cast<int64_t>(c.rl.max_staleness + 2) * c.rl.batch,
+                     .max_staleness = c.rl.max_staleness};
+  o.replay.batch = c.rl.batch;
+  o.replay.lineage = o.context.wiring.hello.lineage;
+  o.replay.version = version;
+  const auto step = step_deadline(c, run.options.context.paths.weights());
+  o.step_deadline = step;
+  o.start_deadline = std::max(o.start_deadline, step);
+  o.drain_deadline = std::max(o.drain_deadline, step);
+  o.binary = run.options.binary;
+  o.metrics_address = run.options.metrics_address;
+  return o;
+}
+
+// Watches one supervisor until its phase has ended.
+PhaseStatus watch(Run& run, const Phase& phase, SupervisorOptions options,
+                  Clock::time_point started) {
+  caf::scoped_actor self{run.system};
+  auto supervisor_handle = run.system.spawn<caf::detached>(supervisor, std::move(options));
+  self->monitor(supervisor_handle);
+  PhaseStatus status;
+  size_t events_seen = 0;
+  bool stop_sent = false;
+  while (status.state == State::kRunning) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    if (run.stopping() && !stop_sent) {
+      self->send(supervisor_handle, StopPhase{});
+      stop_sent = true;
+    }
+    self->request(supervisor_handle, std::chrono::seconds(60), StatusRequest{})
+        .receive([&](PhaseStatus& now) { status = std::move(now); },
+                 [&](caf::error& error) {
+                   status.state = State::kFailed;
+                   status.reason = "the supervisor died: " + run.system.render(error);
+                 });
+    for (; events_seen < status.events.size(); ++events_seen)
+      run.view.event(status.events[events_seen]);
+    run.peak_pss = std::max(run.peak_pss, status.pss_bytes);
+    run.view.progress(phase, status, std::chrono::duration<double>(Clock::now() - started).count());
+  }
+  self->send_exit(supervisor_handle, caf::exit_reason::user_shutdown);
+  self->receive([](const caf::down_msg&) {
+  });  // its ends of the links are closed: the next phase may bind them
+  return status;
+}
+
+}  // namespace
+
+PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point started) {
+  std::deque<Clock::time_point> restores;
+  while (true) {
+    const int64_t version = restore(run, phase);
+    run.ledger->raise_lineage();
+    run.ledger->add_work(stage_work(run.options.context, *run.ledger, phase));
+    auto items = open_items(run, phase);
+    const bool work = std::any_of(items.begin(), items.end(), [&](const auto& item) {
+      return phase.required.contains(item.kind);
+    });
+    const auto status =
+        work || result_missing(run.options.context, phase,
+                               run.ledger->count_by_state(phase.name).total())
+            ? watch(run, phase, supervisor_options(run, phase, std::move(items), version), started)
+            : PhaseStatus{.state = State::kDone};
+    // It may be the ledger's own thread that does not return: nothing more is written.
+    if (status.hung) throw HungActor(phase.name + ": " + status.reason);
+    for (const auto& event : status.events)
+      run.ledger->add_event("warning", phase.name + ": " + event);
+    if (status.state == State::kDone || status.state == State::kStopped) return status.state;
+    if (status.state == State::kFailed || run.stopping())
+      throw std::runtime_error(phase.name + ": " + status.reason);
+    const auto now = Clock::now();
+    restores.push_back(now);
+    while (now - restores.front() > std::chrono::minutes(10)) restores.pop_front();
+    if (static_cast<int32_t>(restores.size()) > run.config().machine.max_restarts)
+      throw std::runtime_error(phase.name + ": " + status.reason + "; more than " +
+                               std::to_string(run.config().machine.max_restarts) +
+                               " restores in ten minutes (machine.max_restarts)");
+  }
+}
+
+}  // namespace charter::actors

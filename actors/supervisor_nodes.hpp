@@ -1,0 +1,29 @@
+// The supervisor's side of worker processes: starts them, hears their heartbeats, sees them end or
+// hang, and replaces them within the budget. Part of supervisor.
+#pragma once
+#include <string>
+
+#include "actors/supervisor.hpp"
+
+namespace charter::actors {
+
+using SupervisorSelf = SupervisorActor::stateful_pointer<SupervisorState>;
+
+// What the phase's end will be called; the first call counts.
+void end_phase(SupervisorSelf self, PhaseStatus::State state, const std::string& reason);
+// Tells every node to finish; complete: the phase is done and leaves its result.
+void begin_finish(SupervisorSelf self, bool checkpoint, bool complete);
+
+void start_node(SupervisorSelf self, SupervisorState::Node& node);
+void kill_nodes(SupervisorSelf self);
+// A node is gone. A trainer's death restores the phase from its checkpoint; others are replaced
+// within the budget.
+void on_node_end(SupervisorSelf self, SupervisorState::Node& node, const std::string& how);
+// Sees which processes ended, and kills those that are silent or outlive their fault.
+void watch_nodes(SupervisorSelf self);
+[[nodiscard]] bool nodes_gone(const SupervisorState& state);
+void on_heartbeat(SupervisorSelf self, const From<Heartbeat>& heartbeat);
+void on_fault(SupervisorSelf self, const Fault& fault);
+void measure_nodes(SupervisorState& state);
+
+}  // namespace charter::actors
