@@ -40,7 +40,8 @@ std::string cpu_flags() {
   while (std::getline(in, line))
     if (line.starts_with("flags")) {
       for (const char* flag : {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"})
-        if (line.find(flag) != std::string::npos) found += (found.empty() ? "" : " ") + std::string(flag);
+        if (line.find(flag) != std::string::npos)
+          found += (found.empty() ? "" : " ") + std::string(flag);
       break;
     }
   return found;
@@ -50,10 +51,14 @@ void make_directories(const fs::path& run) {
   std::error_code error;
   for (const char* name : {"", "weights", "checkpoints", "logs"}) {
     fs::create_directories(run / name, error);
-    if (error) throw std::runtime_error((run / name).string() + ": " + error.message() + "; expected a directory that can be made and written (run.root, run.name)");
+    if (error)
+      throw std::runtime_error(
+          (run / name).string() + ": " + error.message() +
+          "; expected a directory that can be made and written (run.root, run.name)");
   }
   if (::access(run.c_str(), W_OK) != 0)
-    throw std::runtime_error(run.string() + ": " + std::strerror(errno) + "; expected a writable run directory (run.root)");
+    throw std::runtime_error(run.string() + ": " + std::strerror(errno) +
+                             "; expected a writable run directory (run.root)");
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -65,31 +70,45 @@ std::string join(const std::vector<std::string>& parts) {
 // The run's id, made with the directory.
 std::string manifest_id(const fs::path& path, const config::RunConfig& config) {
   if (fs::exists(path)) {
-    const auto manifest = nlohmann::json::parse(model::read_text_file(path), nullptr, /*allow_exceptions=*/false);
+    const auto manifest =
+        nlohmann::json::parse(model::read_text_file(path), nullptr, /*allow_exceptions=*/false);
     if (!manifest.is_object() || !manifest.contains("run_id"))
-      throw std::runtime_error(path.string() + ": expected a JSON object with run_id; the file is damaged");
+      throw std::runtime_error(path.string() +
+                               ": expected a JSON object with run_id; the file is damaged");
     return manifest["run_id"].get<std::string>();
   }
   const auto id = random_id();
-  write_text(path, nlohmann::json{{"run_id", id}, {"seed", config.run.seed}, {"charter", CHARTER_VERSION}, {"commit", CHARTER_COMMIT},
-                                  {"libtorch", TORCH_VERSION}, {"cpu", cpu_flags()}}
-                       .dump(2) + "\n");
+  write_text(path, nlohmann::json{{"run_id", id},
+                                  {"seed", config.run.seed},
+                                  {"charter", CHARTER_VERSION},
+                                  {"commit", CHARTER_COMMIT},
+                                  {"libtorch", TORCH_VERSION},
+                                  {"cpu", cpu_flags()}}
+                           .dump(2) +
+                       "\n");
   return id;
 }
 
 }  // namespace
 
 RunDirectory open_run_directory(const config::RunConfig& config) {
-  RunDirectory run{.paths = {fs::absolute(fs::path(config.run.root) / config.run.name)}, .run_id = {}, .resumed = false, .accepted = {}};
+  RunDirectory run{.paths = {fs::absolute(fs::path(config.run.root) / config.run.name)},
+                   .run_id = {},
+                   .resumed = false,
+                   .lock = store::WriterLock{},
+                   .accepted = {}};
   make_directories(run.paths.run);
+  run.lock = store::WriterLock::of(run.paths.ledger());
   const auto config_path = run.paths.run / "config.toml";
   if (fs::exists(config_path)) {
     run.resumed = true;
-    const auto original = config::parse_config(model::read_text_file(config_path), config_path.string(), {}, "");
+    const auto original =
+        config::parse_config(model::read_text_file(config_path), config_path.string(), {}, "");
     const auto difference = config::compare_for_resume(original, config);
     if (!difference.refused.empty())
-      throw std::runtime_error(run.paths.run.string() + " holds a run with other settings that cannot change: " + join(difference.refused) +
-                               "; expected them as they were, or another run.name");
+      throw std::runtime_error(
+          run.paths.run.string() + " holds a run with other settings that cannot change: " +
+          join(difference.refused) + "; expected them as they were, or another run.name");
     run.accepted = difference.accepted;
   }
   write_text(config_path, config::to_toml(config));
@@ -97,9 +116,12 @@ RunDirectory open_run_directory(const config::RunConfig& config) {
   return run;
 }
 
-void import_models(const RunDirectory& run, const config::RunConfig& config, const std::function<void(const std::string&)>& say) {
-  const std::pair<const char*, const std::string*> models[] = {{"base", &config.models.base}, {"helpful", &config.models.helpful},
-                                                               {"judge", &config.models.judge}, {"pm_init", &config.models.pm_init}};
+void import_models(const RunDirectory& run, const config::RunConfig& config,
+                   const std::function<void(const std::string&)>& say) {
+  const std::pair<const char*, const std::string*> models[] = {{"base", &config.models.base},
+                                                               {"helpful", &config.models.helpful},
+                                                               {"judge", &config.models.judge},
+                                                               {"pm_init", &config.models.pm_init}};
   for (const auto& [name, source] : models) {
     const auto target = run.paths.weights() / actors::weights_name(config, name);
     if (fs::exists(target)) continue;

@@ -6,22 +6,27 @@
 
 #include "actors/role_spawner.hpp"
 #include "config/run_config.hpp"
+#include "store/ledger.hpp"
 
 namespace charter::cli {
 
 struct RunDirectory {
   actors::RunPaths paths;
-  std::string run_id;                    // 16 hexadecimal digits, kept in manifest.json
+  std::string run_id;  // 16 hexadecimal digits, kept in manifest.json
   bool resumed = false;
-  std::vector<std::string> accepted;     // keys of an edited configuration that a resumed run takes
+  store::WriterLock lock;  // of the ledger: taken before anything of an earlier run is touched
+  std::vector<std::string> accepted;  // keys of an edited configuration that a resumed run takes
 };
 
-// Makes or opens run.root/run.name. A directory that holds a run is resumed: keys that may not change are refused, all in one
-// error that names them. Throws std::runtime_error naming the directory when it cannot be made or written.
+// Makes or opens run.root/run.name. A directory that holds a run is resumed: keys that may not
+// change are refused, all in one error that names them. Throws std::runtime_error naming the
+// directory when it cannot be made or written, and store::LedgerError when another process writes
+// it; what is in it is as it was then.
 [[nodiscard]] RunDirectory open_run_directory(const config::RunConfig& config);
 
-// Puts the models of the configuration under weights/ in the form that every process maps, unless they are there.
-// say: told before each import, which takes seconds.
-void import_models(const RunDirectory& run, const config::RunConfig& config, const std::function<void(const std::string&)>& say);
+// Puts the models of the configuration under weights/ in the form that every process maps, unless
+// they are there. say: told before each import, which takes seconds.
+void import_models(const RunDirectory& run, const config::RunConfig& config,
+                   const std::function<void(const std::string&)>& say);
 
 }  // namespace charter::cli

@@ -1,0 +1,62 @@
+// What a person sees of a live run, on standard error: the progress line of each phase and events.
+// On a terminal one line that changes in place, otherwise a plain line now and then.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "actors/pipeline.hpp"
+#include "report/progress.hpp"
+
+namespace charter::cli {
+
+// In fixed notation.
+[[nodiscard]] std::string fixed(double value, int digits);
+
+// Who waits for whom: what every actor says of itself, in one line.
+[[nodiscard]] std::string who_waits(const actors::PhaseStatus& status);
+
+// Tells a standstill: nothing has moved for a while. A pure value with explicit time.
+class Standstill {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  explicit Standstill(std::chrono::duration<double> limit) : limit_(limit) {}
+  void begin(Time now);
+  // True once for each `limit` in which neither a result nor any actor's progress came.
+  [[nodiscard]] bool look(const actors::PhaseStatus& status, Time now);
+
+ private:
+  std::chrono::duration<double> limit_;
+  Time last_{};
+  int64_t progress_ = -1;
+};
+
+// The progress line: what is counted, tokens a second of the last seconds, and in the rl stage
+// reward, KL and staleness of the newest version, read from the ledger beside its writer.
+class RunView {
+ public:
+  // standstill: so long without progress, and a line says who waits for whom.
+  RunView(std::filesystem::path ledger, std::chrono::duration<double> standstill);
+  void progress(const actors::Phase& phase, const actors::PhaseStatus& status);
+  void message(const std::string& text) { printer_.message(text); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void begin(const std::string& phase, Clock::time_point now);
+  void measure(const actors::PhaseStatus& status, Clock::time_point now);
+  void add_rl(const actors::PhaseStatus& status, Clock::time_point now);
+
+  std::filesystem::path ledger_;
+  report::ProgressPrinter printer_;
+  report::ProgressLine line_;
+  std::chrono::duration<double> limit_;
+  Standstill standstill_;
+  std::string phase_;
+  Clock::time_point phase_began_{}, last_measured_{}, last_read_{};
+  int64_t tokens_ = 0;
+  double rate_ = 0;
+  nlohmann::json newest_;
+};
+
+}  // namespace charter::cli
