@@ -1,6 +1,8 @@
 // charter status --run DIR [--json]
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -9,6 +11,7 @@
 #include "cli/jsonl.hpp"
 #include "cli/report_builder.hpp"
 #include "cli/report_builder_run.hpp"
+#include "cli/run_progress.hpp"
 #include "report/progress.hpp"
 
 namespace charter::cli {
@@ -57,11 +60,12 @@ std::string aligned(const Table& rows, size_t left_columns) {
 }
 
 Table stage_table(const Json& status) {
-  Table rows{{"stage", "state", "planned", "spent"}};
+  Table rows{{"stage", "state", "done", "planned", "spent"}};
   for (const auto& s : status["stages"]) {
     const auto reason = s["reason"].get<std::string>();
     rows.push_back({s["name"],
                     s["state"].get<std::string>() + (reason.empty() ? "" : ": " + reason),
+                    s["total"].is_null() ? "-" : s["done"].dump() + "/" + s["total"].dump(),
                     clock_or_dash(s["planned_seconds"]), clock_or_dash(s["spent_seconds"])});
   }
   return rows;
@@ -83,7 +87,9 @@ Table phase_table(const Json& status) {
 }
 
 void print(const Json& status) {
-  std::cout << "run " << text_of(status["run"]) << "\n\n" << aligned(stage_table(status), 2);
+  std::cout << "run " << text_of(status["run"])
+            << (status["live"].get<bool>() ? ", live" : ", no process runs it") << "\n\n"
+            << aligned(stage_table(status), 2);
   if (const auto phases = phase_table(status); phases.size() > 1)
     std::cout << "\n" << aligned(phases, 1);
   const auto& policy = status["policy"];
@@ -108,7 +114,12 @@ void print(const Json& status) {
 
 void show_status(const StatusArguments& arguments) {
   const auto ledger = open_run_ledger(arguments.run);
-  const auto status = run_status(ledger, run_name(arguments.run));
+  auto status = run_status(ledger, run_name(arguments.run));
+  const std::filesystem::path run = arguments.run;
+  const double now =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  add_progress(status, ledger, config::load_config(run / "config.toml", {}, ""),
+               store::has_writer(run / "ledger.sqlite"), now);
   if (arguments.json)
     std::cout << json_line(status) << "\n";
   else
