@@ -6,8 +6,12 @@
   tiny_run_test.py per-worker    one process a worker over tcp
   tiny_run_test.py kill-engine   the engine process is killed during rl; the run goes on and ends
   tiny_run_test.py kill-trainer  the trainer process is killed during rl; restored from its checkpoint
-  tiny_run_test.py kill-control  the control process is killed during rl; the same command resumes
+  tiny_run_test.py kill-control  status during rl; a second run is refused; the control process is killed and leaves
+                                 nothing outside the run's directory; status says stopped; the same command resumes
   tiny_run_test.py stop          SIGTERM during rl drains; the same command resumes
+  tiny_run_test.py stop-engine   the engine process is stopped (SIGSTOP) during rl: it hangs and is replaced
+  tiny_run_test.py hung-role     the learner hangs in a living process; who waits is said, and the phase is restored
+  tiny_run_test.py fail          more faults than the budget allows: one line, and nothing left behind
 
 CHARTER_BINARY and MAKE_TINY_MODEL name the programs, CHARTER_MODEL the GGUF whose vocabulary is used.
 Exit code: 0 it held, 1 an assertion with the end of the logs, 77 the vocabulary is absent.
@@ -42,6 +46,7 @@ base = "{model}"
 placement = "{placement}"
 transport = "{transport}"
 compute_slots = 2
+{machine}
 tcp_base_port = {port}
 [rollout]
 batch = 4
@@ -88,7 +93,7 @@ bootstrap = 10
 
 
 class Run:
-    def __init__(self, folder, placement="split", transport="ipc", updates=2):
+    def __init__(self, folder, placement="split", transport="ipc", updates=2, machine=""):
         self.folder = folder
         self.updates = updates
         self.run = folder / "runs/tiny"
@@ -99,7 +104,7 @@ class Run:
         port = 20000 + os.getpid() % 30000
         self.config.write_text(
             CONFIG.format(root=folder / "runs", model=model, placement=placement, transport=transport,
-                          port=port, updates=updates)
+                          port=port, updates=updates, machine=machine)
         )
         self.process = None
 
@@ -162,9 +167,25 @@ class Run:
         assert (self.run / "report.html").stat().st_size > 1000
         assert (self.run / "weights/sl_cai/model.safetensors").exists()
         assert (self.run / "weights/rl_cai/model.safetensors").exists()
-        leftovers = [p.name for p in pathlib.Path("/dev/shm").glob("charter-" + self.run_id())]
-        assert not leftovers, leftovers
+        assert status["live"] is False, status
+        self.check_nothing_left()
         self.check_exactly_once()
+
+    def leftovers(self):
+        name = f"charter-{self.run_id()}*"
+        places = [(pathlib.Path("/dev/shm"), name), (pathlib.Path(tempfile.gettempdir()), name),
+                  (self.run, "links-*"), (self.run, "memory-*")]
+        return [str(path) for folder, pattern in places for path in folder.glob(pattern)]
+
+    def check_nothing_left(self, seconds=0):
+        """Outside what a resume needs. seconds: how long after its end a killed run may take."""
+        deadline = time.monotonic() + seconds
+        while self.leftovers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not self.leftovers(), self.leftovers()
+
+    def stage(self, name, status):
+        return next(s for s in status["stages"] if s["name"] == name)
 
     def run_id(self):
         return json.loads((self.run / "manifest.json").read_text())["run_id"]
@@ -184,6 +205,104 @@ class Run:
 def whole_run(folder, **options):
     run = Run(folder, **options)
     try:
+        run.start()
+        assert run.wait() == 0
+        run.check_complete()
+    finally:
+        run.end()
+
+
+def check_live_status(run):
+    status = run.status()
+    rl = run.stage("rl", status)
+    assert status["live"] is True and rl["state"] == "running", status
+    assert rl["spent_seconds"] > 0 and rl["planned_seconds"] > 0, rl
+    assert BATCH * 3 <= rl["done"] < rl["total"] == BATCH * run.updates, rl
+    assert run.stage("sl_train", status)["done"] == run.stage("sl_train", status)["total"], status
+
+
+def check_second_is_refused(run):
+    """By the lock, before it touches what the first one has: rl.updates may change, so nothing else refuses it."""
+    before = (run.run / "config.toml").read_text()
+    second = subprocess.run([BINARY, "run", str(run.config), "--set", "rl.updates=50"], capture_output=True, text=True,
+                            timeout=60)
+    assert second.returncode == 1 and "another process is writing it" in second.stderr, second
+    assert second.stderr.count("\n") == 1, second.stderr
+    assert (run.run / "config.toml").read_text() == before
+
+
+def killed_control(folder):
+    run = Run(folder, updates=12)
+    try:
+        run.start()
+        run.wait_for_version(3)
+        check_live_status(run)
+        check_second_is_refused(run)
+        spent = run.stage("rl", run.status())["spent_seconds"]
+        run.process.kill()
+        assert run.wait() == -signal.SIGKILL
+        run.check_nothing_left(seconds=10)
+        status = run.status()
+        rl = run.stage("rl", status)
+        assert status["live"] is False and rl["state"] == "stopped", status
+        assert spent - 5 < rl["spent_seconds"] < spent + 30, (spent, rl)
+        run.start()
+        assert run.wait() == 0
+        run.check_complete()
+        assert run.stage("rl", run.status())["spent_seconds"] > rl["spent_seconds"], run.status()
+    finally:
+        run.end()
+
+
+def stopped_engine(folder):
+    run = Run(folder, updates=12, machine="heartbeat_seconds = 3")
+    try:
+        run.start()
+        run.wait_for_version(3)
+        os.kill(run.worker("engine"), signal.SIGSTOP)
+        assert run.wait() == 0
+        run.check_complete()
+        assert any("engine ended (signal 9): no heartbeat for 3 s; last progress" in event and "restarted" in event
+                   for event in run.events()), run.events()
+    finally:
+        run.end()
+
+
+def hung_role(folder):
+    """The learner publishes its versions as files; one of them, made a pipe that nobody reads, never opens."""
+    run = Run(folder, updates=12, machine="heartbeat_seconds = 2\nstep_seconds = 12")
+    try:
+        run.start()
+        run.wait_for_version(3)
+        trainer = run.worker("trainer")
+        [memory] = pathlib.Path("/dev/shm").glob(f"charter-{run.run_id()}*")
+        [(lineage,)] = run.query("SELECT value FROM meta WHERE key = 'lineage'")
+        for version in range(4, 13):
+            path = memory / f"policy-{lineage}-{version}.safetensors.tmp.{trainer}"
+            if not path.exists():
+                os.mkfifo(path)
+        assert run.wait() == 0
+        run.check_complete()
+        events = run.events()
+        assert any("trainer ended (" in event and "ppo_learner/0: has not answered for 1" in event and
+                   "last progress" in event and "restoring" in event for event in events), events
+        log = run.log.read_text()
+        assert "no progress for 4 s: " in log and "ppo_learner/0 (version " in log, log
+    finally:
+        run.end()
+
+
+def failed(folder):
+    run = Run(folder, updates=12, machine="max_restarts = 0")
+    try:
+        run.start()
+        run.wait_for_version(3)
+        os.kill(run.worker("engine"), signal.SIGKILL)
+        assert run.wait() == 1
+        last = run.log.read_text().splitlines()[-1]
+        assert last.startswith("charter: rl: engine ended (signal 9); more than 0 restarts"), last
+        run.check_nothing_left()
+        assert run.stage("rl", run.status())["state"] == "stopped", run.status()
         run.start()
         assert run.wait() == 0
         run.check_complete()
@@ -226,8 +345,11 @@ CASES = {
     "per-worker": lambda folder: whole_run(folder, placement="process-per-worker", transport="tcp"),
     "kill-engine": lambda folder: killed_worker(folder, "engine", "restarted"),
     "kill-trainer": lambda folder: killed_worker(folder, "trainer", "restoring"),
-    "kill-control": lambda folder: interrupted(folder, signal.SIGKILL, -signal.SIGKILL),
+    "kill-control": killed_control,
     "stop": lambda folder: interrupted(folder, signal.SIGTERM, 130),
+    "stop-engine": stopped_engine,
+    "hung-role": hung_role,
+    "fail": failed,
 }
 
 
