@@ -11,6 +11,7 @@
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
 #include "cli/commands.hpp"
+#include "cli/data_check.hpp"
 #include "cli/environment.hpp"
 #include "cli/machine_probe.hpp"
 #include "cli/output_file.hpp"
@@ -138,12 +139,17 @@ void run(const RunArguments& arguments) {
     throw std::runtime_error(
         "machine.device: \"" + config.machine.device +
         "\" is refused: this version computes on the CPU only; expected \"cpu\"");
+  // All that is read is read before config.toml makes the directory a run that would be resumed.
+  const auto data = check_data(config, data_directory());
   auto directory = open_run_directory(config);
+  import_models(directory, config, [](const std::string& text) { std::cerr << text << "\n"; });
+  begin_run(directory, config);
   auto ledger = std::make_shared<store::Ledger>(
       store::Ledger::open(directory.paths.ledger(), directory.run_id, std::move(directory.lock)));
   for (const auto& key : directory.accepted) ledger->add_event("info", "resumed with " + key);
+  for (const auto& line : data) ledger->add_event("info", line);
+  for (const auto& line : data) std::cerr << line << "\n";
   if (directory.resumed) std::cerr << "resuming " << directory.paths.run.string() << "\n";
-  import_models(directory, config, [](const std::string& text) { std::cerr << text << "\n"; });
   catch_signals();
 
   zmq::context_t zmq_context;

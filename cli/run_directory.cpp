@@ -10,6 +10,7 @@
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "cli/output_file.hpp"
@@ -50,10 +51,11 @@ std::string cpu_flags() {
 void make_directories(const fs::path& run) {
   std::error_code error;
   for (const char* name : {"", "weights", "checkpoints", "logs"}) {
-    fs::create_directories(run / name, error);
+    const auto path = *name == '\0' ? run : run / name;
+    fs::create_directories(path, error);
     if (error)
       throw std::runtime_error(
-          (run / name).string() + ": " + error.message() +
+          path.string() + ": " + error.message() +
           "; expected a directory that can be made and written (run.root, run.name)");
   }
   if (::access(run.c_str(), W_OK) != 0)
@@ -111,9 +113,12 @@ RunDirectory open_run_directory(const config::RunConfig& config) {
           join(difference.refused) + "; expected them as they were, or another run.name");
     run.accepted = difference.accepted;
   }
-  write_text(config_path, config::to_toml(config));
-  run.run_id = manifest_id(run.paths.run / "manifest.json", config);
   return run;
+}
+
+void begin_run(RunDirectory& run, const config::RunConfig& config) {
+  run.run_id = manifest_id(run.paths.run / "manifest.json", config);
+  write_text(run.paths.run / "config.toml", config::to_toml(config));
 }
 
 void import_models(const RunDirectory& run, const config::RunConfig& config,
@@ -122,9 +127,14 @@ void import_models(const RunDirectory& run, const config::RunConfig& config,
                                                                {"helpful", &config.models.helpful},
                                                                {"judge", &config.models.judge},
                                                                {"pm_init", &config.models.pm_init}};
+  std::set<fs::path> imported;
   for (const auto& [name, source] : models) {
     const auto target = run.paths.weights() / actors::weights_name(config, name);
-    if (fs::exists(target)) continue;
+    if (fs::exists(target)) {
+      if (run.resumed || !imported.insert(target).second) continue;
+      fs::remove_all(target);  // of a start that failed, perhaps with another model
+    }
+    imported.insert(target);
     say("importing " + *source + " as " + target.filename().string());
     model::save_hf_directory(model::load_model(*source), target);
   }

@@ -21,12 +21,17 @@ struct RunDirectory {
 // Makes or opens run.root/run.name. A directory that holds a run is resumed: keys that may not
 // change are refused, all in one error that names them. Throws std::runtime_error naming the
 // directory when it cannot be made or written, and store::LedgerError when another process writes
-// it; what is in it is as it was then.
+// it; what is in it is as it was then. A directory without config.toml holds no run: run_id stays
+// empty until begin_run.
 [[nodiscard]] RunDirectory open_run_directory(const config::RunConfig& config);
 
 // Puts the models of the configuration under weights/ in the form that every process maps, unless
-// they are there. say: told before each import, which takes seconds.
+// a resumed run has them there. say: told before each import, which takes seconds.
 void import_models(const RunDirectory& run, const config::RunConfig& config,
                    const std::function<void(const std::string&)>& say);
+
+// Makes the directory a run that later starts resume: manifest.json, then config.toml. Called when
+// the input has been read, so that a start with bad input leaves nothing that binds the next one.
+void begin_run(RunDirectory& run, const config::RunConfig& config);
 
 }  // namespace charter::cli
