@@ -36,7 +36,7 @@ ComparisonRow from_hh(const JsonRow& row) {
   chosen.pop_back();
   rejected.pop_back();
   if (chosen != rejected) return skip();
-  out.id = line_id(*row.file, row.line);
+  out.id = line_id(*row.file, row.number);
   // By the first turn: conversations that grew from one opening stay together.
   out.split = split_of(normalized(chosen.front().text));
   out.prompt = std::move(chosen);
@@ -76,7 +76,7 @@ ComparisonRow from_pandalm(const JsonRow& row) {
   const std::string second = pandalm_response(row, "response2");
   if (better == 0 || first.empty() || second.empty() || first == second) return skip();
   ComparisonRow out;
-  out.id = line_id(*row.file, row.line);
+  out.id = line_id(*row.file, row.number);
   out.prompt = single_turn(prompt);
   out.chosen = better == 1 ? first : second;
   out.rejected = better == 1 ? second : first;
@@ -94,12 +94,14 @@ ComparisonRow from_row(const JsonRow& row) {
 
 Loaded<ComparisonRow> load_comparisons(const std::filesystem::path& file) {
   Loaded<ComparisonRow> out;
+  UniqueIds ids;
   const std::string text = read_text(file);
   for (const JsonRow& row : json_rows(file, text)) {
     ComparisonRow comparison = from_row(row);
     if (comparison.id.empty()) {
       ++out.skipped;
     } else {
+      ids.add(file, row.line, comparison.id);
       out.rows.push_back(std::move(comparison));
     }
   }

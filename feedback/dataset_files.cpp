@@ -19,7 +19,11 @@ std::string line_id(const std::filesystem::path& file, std::int64_t line) {
 }
 
 std::string id_of_row(const JsonRow& row) {
-  return row.has("id") ? row.nonempty_text("id") : line_id(*row.file, row.line);
+  return row.has("id") ? row.nonempty_text("id") : line_id(*row.file, row.number);
+}
+
+void UniqueIds::add(const std::filesystem::path& file, std::int64_t line, const std::string& id) {
+  if (!seen_.insert(id).second) fail(file, line, "id '" + id + "' is used twice");
 }
 
 Conversation prompt_of_row(const JsonRow& row, const char* key) {

@@ -76,7 +76,11 @@ std::vector<PromptRow> rows_of(const Path& file) {
   if (file.extension() == ".csv") return from_csv(file, text);
   if (file.extension() == ".txt") return from_lines(file, text);
   std::vector<PromptRow> rows;
-  for (const JsonRow& row : json_rows(file, text)) rows.push_back(from_json(row));
+  UniqueIds ids;
+  for (const JsonRow& row : json_rows(file, text)) {
+    rows.push_back(from_json(row));
+    ids.add(file, row.line, rows.back().id);
+  }
   return rows;
 }
 

@@ -48,7 +48,7 @@ PmpQuestion from_json(const JsonRow& row) {
   out.question = row.nonempty_text("question");
   out.split = split_of_row(row, normalized(out.question));
   for (const nlohmann::json& item : row.array("answers")) {
-    const JsonRow answer{row.file, row.line, item};
+    const JsonRow answer{row.file, row.line, item, row.number};
     if (!item.is_object()) fail(*row.file, row.line, "key 'answers': expected objects");
     out.answers.push_back({answer.nonempty_text("text"), answer.integer("votes"),
                            answer.has("accepted") && answer.boolean("accepted")});
@@ -108,7 +108,11 @@ Loaded<PmpQuestion> load_pmp(const std::filesystem::path& file) {
     out = from_posts(file);
   } else {
     const std::string text = read_text(file);
-    for (const JsonRow& row : json_rows(file, text)) out.rows.push_back(from_json(row));
+    UniqueIds ids;
+    for (const JsonRow& row : json_rows(file, text)) {
+      out.rows.push_back(from_json(row));
+      ids.add(file, row.line, out.rows.back().id);
+    }
   }
   if (out.rows.empty()) fail(file, 0, "holds no question with an answer");
   return out;

@@ -1,7 +1,9 @@
 #include "feedback/posts_xml.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include "feedback/conversation.hpp"
@@ -35,8 +37,11 @@ XmlRow parse_row(const std::filesystem::path& file, std::string_view tag, std::i
 // One tag of the file after another: the text between '<' and '>' outside quotes.
 class TagReader {
  public:
-  explicit TagReader(const std::filesystem::path& file) : file_(file), in_(file, std::ios::binary) {
-    if (!in_ || std::filesystem::is_directory(file)) fail(file, 0, "cannot read");
+  explicit TagReader(const std::filesystem::path& file) : file_(file) {
+    expect_file(file);
+    errno = 0;
+    in_.open(file, std::ios::binary);
+    if (!in_) fail(file, 0, std::string("cannot read: ") + std::strerror(errno));
   }
 
   // False at the end of the file.

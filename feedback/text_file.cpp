@@ -24,9 +24,12 @@ std::string read_all(const std::filesystem::path& file, gzFile handle) {
     const char* reason = gzerror(handle, &code);
     // A truncated member shows as Z_BUF_ERROR with the bytes before the cut already delivered.
     if (got < 0 || (got == 0 && code != Z_OK && code != Z_STREAM_END)) {
+      std::string_view why = reason;  // zlib's begins with the file's name
+      if (const auto name = file.string() + ": "; why.starts_with(name))
+        why.remove_prefix(name.size());
       fail(file, 0,
            "corrupt or truncated gzip after " + std::to_string(text.size()) + " bytes of text (" +
-               reason + ")");
+               std::string(why) + ")");
     }
     if (got == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(got));
@@ -48,7 +51,7 @@ const nlohmann::json& member(const JsonRow& row, const char* key) {
 }
 
 JsonRow parse_row(const std::filesystem::path& file, std::string_view text, std::int64_t line) {
-  JsonRow row{&file, line, parse_json(file, text, line)};
+  JsonRow row{&file, line, parse_json(file, text, line), line};
   if (!row.value.is_object()) {
     fail(file, line, std::string("row is a ") + type_name(row.value) + ", expected an object");
   }
@@ -89,6 +92,7 @@ std::vector<JsonRow> array_rows(const std::filesystem::path& file, std::string_v
                        text.begin() + static_cast<std::ptrdiff_t>(first), '\n');
     if (text[first] == ']' && rows.empty()) return rows;
     rows.push_back(parse_row(file, text.substr(first, end - first), line));
+    rows.back().number = static_cast<std::int64_t>(rows.size());
     if (text[end] == ']') return rows;
     line += std::count(text.begin() + static_cast<std::ptrdiff_t>(first),
                        text.begin() + static_cast<std::ptrdiff_t>(end), '\n');
@@ -116,8 +120,12 @@ void fail(const std::filesystem::path& file, std::int64_t line, const std::strin
   throw std::runtime_error(file.string() + place + ": " + message);
 }
 
-std::string read_text(const std::filesystem::path& file) {
+void expect_file(const std::filesystem::path& file) {
   if (std::filesystem::is_directory(file)) fail(file, 0, "is a directory, expected a file");
+}
+
+std::string read_text(const std::filesystem::path& file) {
+  expect_file(file);
   GzHandle handle(gzopen(file.c_str(), "rb"), gzclose);
   if (!handle) fail(file, 0, std::string("cannot read: ") + std::strerror(errno));
   std::string text = read_all(file, handle.get());

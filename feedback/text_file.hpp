@@ -14,6 +14,9 @@ namespace charter::feedback {
 [[noreturn]] void fail(const std::filesystem::path& file, std::int64_t line,
                        const std::string& message);
 
+// Throws if it is a directory.
+void expect_file(const std::filesystem::path& file);
+
 // The whole file, decompressed if its name ends in .gz; a leading UTF-8 byte order mark is removed.
 // Throws std::runtime_error: missing, unreadable, empty, not gzip, truncated or corrupt gzip, not
 // UTF-8.
@@ -30,6 +33,7 @@ struct JsonRow {
   const std::filesystem::path* file = nullptr;
   std::int64_t line = 0;
   nlohmann::json value;
+  std::int64_t number = 0;  // its line, or in an array its position from 1: rows may share a line
 
   // The value of a key; each throws "FILE:LINE: key 'K' ..." if it is missing or has another type.
   [[nodiscard]] std::string text(const char* key) const;           // any string

@@ -54,7 +54,18 @@ TEST(Prompts, TablesAndLinesAreReadAndDeduplicatedAcrossFiles) {
   EXPECT_EQ(loaded.rows[2].id, "b-3");
 }
 
+TEST(Prompts, RowsOfAnArrayOnOneLineHaveIdsOfTheirOwn) {
+  const TempFile file("i.json", R"([{"instruction": "Add."}, {"instruction": "Greet."}])");
+  const auto loaded = load_prompts(file.path());
+  EXPECT_EQ(loaded.rows[0].id, "i-1");
+  EXPECT_EQ(loaded.rows[1].id, "i-2");
+}
+
 TEST(Prompts, BadFilesGiveOneLine) {
+  EXPECT_EQ(load_error("p.jsonl",
+                       "{\"id\": \"a\", \"prompt\": \"x\"}\n{\"id\": \"a\", \"prompt\": \"y\"}",
+                       kPrompts),
+            "p.jsonl:2: id 'a' is used twice");
   EXPECT_EQ(load_error("p.jsonl", "", kPrompts), "p.jsonl: is empty");
   EXPECT_EQ(load_error("p.jsonl", "{\"id\": \"a\"}", kPrompts),
             "p.jsonl:1: key 'prompt' is missing");
