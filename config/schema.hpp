@@ -35,14 +35,14 @@ void for_each_key(Config& c, Visit&& visit) {
 
   const std::string authored = "; empty: the project's authored file";
   visit("data", "constitution", c.data.constitution, KeyInfo{.help = "principles, TOML or the paper's JSON directory" + authored});
-  visit("data", "critique_fewshot", c.data.critique_fewshot, KeyInfo{.help = "critique and revision examples" + authored});
-  visit("data", "feedback_fewshot", c.data.feedback_fewshot, KeyInfo{.help = "multiple-choice examples" + authored});
-  visit("data", "red_team", c.data.red_team, KeyInfo{.help = "red-team prompts (jsonl, csv, txt, hh-rlhf jsonl.gz)" + authored});
-  visit("data", "helpful", c.data.helpful, KeyInfo{.help = "helpful prompts (jsonl, instruction json)" + authored});
+  visit("data", "critique_fewshot", c.data.critique_fewshot, KeyInfo{.help = "critique and revision examples (jsonl, the paper's json)" + authored});
+  visit("data", "feedback_fewshot", c.data.feedback_fewshot, KeyInfo{.help = "multiple-choice examples (jsonl, the paper's json)" + authored});
+  visit("data", "red_team", c.data.red_team, KeyInfo{.help = "red-team prompts (jsonl, instruction json, csv, txt, hh-rlhf jsonl.gz)" + authored});
+  visit("data", "helpful", c.data.helpful, KeyInfo{.help = "helpful prompts (as red_team)" + authored});
   visit("data", "pmp", c.data.pmp, KeyInfo{.help = "scored answers (jsonl, Stack Exchange Posts.xml)" + authored});
-  visit("data", "helpfulness", c.data.helpfulness, KeyInfo{.help = "helpfulness comparisons (jsonl, PandaLM json)" + authored});
+  visit("data", "helpfulness", c.data.helpfulness, KeyInfo{.help = "helpfulness comparisons (jsonl, PandaLM json, hh-rlhf jsonl.gz)" + authored});
   visit("data", "harmlessness_eval", c.data.harmlessness_eval,
-        KeyInfo{.help = "labelled harmlessness pairs the judge is measured on (jsonl, hh-rlhf jsonl.gz)" + authored});
+        KeyInfo{.help = "labelled harmlessness pairs the judge is measured on (as helpfulness)" + authored});
 
   visit("actors", "rollout", c.actors.rollout, KeyInfo{.help = "rollout actors", .min = 1, .max = 64, .on_resume = true});
   visit("actors", "feedback", c.actors.feedback, KeyInfo{.help = "feedback actors", .min = 1, .max = 64, .on_resume = true});
