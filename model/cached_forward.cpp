@@ -110,10 +110,10 @@ struct CachedForward::Pass {
       });
       return;
     }
-    const int64_t padded = (in + 3) / 4 * 4;
+    const int64_t width = int8_width(in), groups = width / kInt8Group;
     for_rows(n, [&](int64_t r) {
-      self.row_scales_[static_cast<size_t>(r)] =
-          kernels().quantize_row(x + r * in, in, self.codes_.data() + r * padded);
+      kernels().quantize_row(x + r * in, in, self.codes_.data() + r * width,
+                             self.row_scales_.data() + r * groups);
     });
   }
 
@@ -243,8 +243,8 @@ void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
       fit(bf16_rows_, rows * (widest + 1));
       break;
     case Precision::kInt8:
-      fit(codes_, rows * (widest + 3));
-      fit(row_scales_, rows);
+      fit(codes_, rows * int8_width(widest));
+      fit(row_scales_, rows * int8_width(widest) / kInt8Group);
   }
   const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
   fit(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);

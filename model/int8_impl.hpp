@@ -1,14 +1,20 @@
 // Matrix products of 8-bit weights and 8-bit activations; included by kernels_impl.hpp once per
 // instruction set. Weights: symmetric, one scale an output. Activations: symmetric about a zero
-// point, one scale a row, so that a row's result does not depend on the rows beside it. Four
-// neighbouring inputs of an output lie together, as the instructions that multiply bytes want them:
-// byte ((k / 4) * kPanel + j) * 4 + k % 4 of a panel is input k of its output j.
+// point, one scale for each kInt8Group inputs of a row: a few inputs of these models are a hundred
+// times the others, and one scale a row would leave the others a few steps. A row's result does not
+// depend on the rows beside it. Four neighbouring inputs of an output lie together, as the
+// instructions that multiply bytes want them: byte ((k / 4) * kPanel + j) * 4 + k % 4 of a panel is
+// input k of its output j.
 #include <immintrin.h>
 
 #include <cstring>
 
+#include "model/kernels.hpp"
+
 namespace charter::model {
 namespace {
+
+using IntLanes [[gnu::vector_size(kLanes * sizeof(int32_t))]] = int32_t;
 
 #if defined(__AVX512VNNI__)
 constexpr float kActivationSteps = 127.0f;
@@ -43,84 +49,107 @@ inline IntVec dot(IntVec sum, IntVec x, IntVec w) {
 #endif
 #endif
 
-int64_t padded_inputs(int64_t in) { return (in + 3) / 4 * 4; }
-
-// codes[k] = round(x[k] / scale) + zero point, the row's largest magnitude on the last step.
-float quantize_row(const float* x, int64_t n, uint8_t* codes) {
-  float top = 0;
+// codes[k] = round(x[k] / scale) + zero point, a group's largest magnitude on the last step.
+void quantize_row(const float* x, int64_t n, uint8_t* codes, float* scales) {
+  for (int64_t first = 0; first < n; first += kInt8Group, codes += kInt8Group, ++scales) {
+    const float* group = x + first;
+    const int64_t count = std::min(kInt8Group, n - first);
+    float top = 0;
 #pragma omp simd reduction(max : top)
-  for (int64_t i = 0; i < n; ++i) top = std::fabs(x[i]) > top ? std::fabs(x[i]) : top;
-  const float scale = top > 0 ? top / kActivationSteps : 1.0f, inverse = 1.0f / scale;
+    for (int64_t i = 0; i < count; ++i) {
+      top = std::fabs(group[i]) > top ? std::fabs(group[i]) : top;
+    }
+    *scales = top > 0 ? top / kActivationSteps : 1.0f;
+    const float inverse = 1.0f / *scales;
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) {
-    codes[i] = static_cast<uint8_t>(static_cast<int32_t>(x[i] * inverse + kZeroPoint + 0.5f));
+    for (int64_t i = 0; i < count; ++i) {
+      codes[i] = static_cast<uint8_t>(static_cast<int32_t>(group[i] * inverse + kZeroPoint + 0.5f));
+    }
+    for (int64_t i = count; i < kInt8Group; ++i) codes[i] = static_cast<uint8_t>(kZeroPoint);
   }
-  for (int64_t i = n; i < padded_inputs(n); ++i) codes[i] = static_cast<uint8_t>(kZeroPoint);
-  return scale;
 }
 
 void pack_panels_int8(const float* weight, int64_t out, int64_t in, int8_t* packed, float* scales,
                       int32_t* offsets) {
-  const int64_t padded = padded_inputs(in);
-  std::memset(packed, 0, static_cast<size_t>((out + kPanel - 1) / kPanel * kPanel * padded));
+  const int64_t width = int8_width(in), groups = width / kInt8Group;
+  const int64_t panels = (out + kPanel - 1) / kPanel;
+  std::memset(packed, 0, static_cast<size_t>(panels * kPanel * width));
+  std::fill_n(offsets, panels * groups * kPanel, 0);
   for (int64_t o = 0; o < out; ++o) {
     const float* row = weight + o * in;
     float top = 0;
     for (int64_t k = 0; k < in; ++k) top = std::max(top, std::fabs(row[k]));
     scales[o] = top > 0 ? top / 127.0f : 1.0f;
-    int8_t* panel = packed + o / kPanel * kPanel * padded + o % kPanel * 4;
-    int32_t sum = 0;
+    int8_t* panel = packed + o / kPanel * kPanel * width + o % kPanel * 4;
+    int32_t* offset = offsets + o / kPanel * kPanel * groups + o % kPanel;
     for (int64_t k = 0; k < in; ++k) {
       const auto code = static_cast<int32_t>(std::lrint(row[k] / scales[o]));
       panel[k / 4 * kPanel * 4 + k % 4] = static_cast<int8_t>(code);
-      sum += code;
+      offset[k / kInt8Group * kPanel] -= code * kZeroPoint;
     }
-    offsets[o] = sum * kZeroPoint;
   }
 }
 
-// sums[m][j] = sum_k codes[m][k] * w[j][k] of one panel.
+// sums[m][j] = sum over the groups of scales[m][g] * sum_k (codes[m][k] - zero point) * w[j][k], of
+// one panel. The integer sums begin at the group's offset, which takes the zero point out.
 template <int M>
-inline void byte_tile(const uint8_t* codes, int64_t ldc, const int8_t* panel, int64_t groups,
-                      int32_t* sums) {
-  IntVec acc[M][kPanelVecs] = {};
-  for (int64_t g = 0; g < groups; ++g) {
-    IntVec w[kPanelVecs];
+inline void byte_tile(const uint8_t* codes, const float* row_scales, int64_t groups,
+                      const int8_t* panel, const int32_t* offsets, float* sums) {
+  constexpr int kQuads = kInt8Group / 4;
+  Vec total[M][kPanelVecs] = {};
+  for (int64_t g = 0; g < groups; ++g, offsets += kPanel) {
+    IntVec acc[M][kPanelVecs];
 #pragma GCC unroll 4
-    for (int v = 0; v < kPanelVecs; ++v) w[v] = load_bytes(panel + (g * kPanel + v * kLanes) * 4);
-#pragma GCC unroll 8
+    for (int v = 0; v < kPanelVecs; ++v) {
+      const IntVec start = load_bytes(reinterpret_cast<const int8_t*>(offsets + v * kLanes));
+#pragma GCC unroll 4
+      for (int m = 0; m < M; ++m) acc[m][v] = start;
+    }
+    for (int q = 0; q < kQuads; ++q, panel += kPanel * 4) {
+      IntVec w[kPanelVecs];
+#pragma GCC unroll 4
+      for (int v = 0; v < kPanelVecs; ++v) w[v] = load_bytes(panel + v * kLanes * 4);
+#pragma GCC unroll 4
+      for (int m = 0; m < M; ++m) {
+        int32_t four;
+        std::memcpy(&four, codes + (m * groups + g) * kInt8Group + q * 4, 4);
+        const IntVec x = broadcast(four);
+#pragma GCC unroll 4
+        for (int v = 0; v < kPanelVecs; ++v) acc[m][v] = dot(acc[m][v], x, w[v]);
+      }
+    }
+#pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
-      int32_t four;
-      std::memcpy(&four, codes + m * ldc + g * 4, 4);
-      const IntVec x = broadcast(four);
 #pragma GCC unroll 4
-      for (int v = 0; v < kPanelVecs; ++v) acc[m][v] = dot(acc[m][v], x, w[v]);
+      for (int v = 0; v < kPanelVecs; ++v) {
+        total[m][v] += __builtin_convertvector(reinterpret_cast<IntLanes>(acc[m][v]), Vec) *
+                       row_scales[m * groups + g];
+      }
     }
   }
-  std::memcpy(sums, acc, sizeof(acc));
+  std::memcpy(sums, total, sizeof(total));
 }
 
 template <int M>
-inline void byte_rows(const uint8_t* codes, const float* row_scales, int64_t ldc, int64_t rows,
-                      const int8_t* panel, int64_t groups, const float* scales,
-                      const int32_t* offsets, int64_t width, float* y, int64_t ldy,
-                      bool accumulate) {
-  alignas(64) int32_t sums[M * kPanel];
-  for (; rows >= M; rows -= M, codes += M * ldc, row_scales += M, y += M * ldy) {
-    byte_tile<M>(codes, ldc, panel, groups, sums);
+inline void byte_rows(const uint8_t* codes, const float* row_scales, int64_t groups, int64_t rows,
+                      const int8_t* panel, const float* scales, const int32_t* offsets,
+                      int64_t width, float* y, int64_t ldy, bool accumulate) {
+  alignas(64) float sums[M * kPanel];
+  for (; rows >= M;
+       rows -= M, codes += M * groups * kInt8Group, row_scales += M * groups, y += M * ldy) {
+    byte_tile<M>(codes, row_scales, groups, panel, offsets, sums);
     for (int m = 0; m < M; ++m) {
       float* to = y + m * ldy;
-      const int32_t* sum = sums + m * kPanel;
+      const float* sum = sums + m * kPanel;
 #pragma omp simd
       for (int64_t j = 0; j < width; ++j) {
-        const float before = accumulate ? to[j] : 0.0f;
-        to[j] = static_cast<float>(sum[j] - offsets[j]) * (row_scales[m] * scales[j]) + before;
+        to[j] = sum[j] * scales[j] + (accumulate ? to[j] : 0.0f);
       }
     }
   }
   if constexpr (M > 1) {
     if (rows > 0) {
-      byte_rows<M / 2>(codes, row_scales, ldc, rows, panel, groups, scales, offsets, width, y, ldy,
+      byte_rows<M / 2>(codes, row_scales, groups, rows, panel, scales, offsets, width, y, ldy,
                        accumulate);
     }
   }
@@ -130,13 +159,13 @@ void gemm_panels_int8(const uint8_t* codes, const float* row_scales, int64_t row
                       const int8_t* packed, const float* scales, const int32_t* offsets,
                       int64_t out, int64_t in, int64_t panel_begin, int64_t panel_end, float* y,
                       int64_t ldy, bool accumulate) {
-  const int64_t padded = padded_inputs(in);
-  constexpr int kRows = kLanes == 16 ? 8 : 4;
+  const int64_t width = int8_width(in), groups = width / kInt8Group;
+  constexpr int kRows = kLanes == 16 ? 4 : 2;  // sums in both types fill the registers
   for (int64_t p = panel_begin; p < panel_end; ++p) {
     const int64_t first = p * kPanel;
-    byte_rows<kRows>(codes, row_scales, padded, rows, packed + p * kPanel * padded, padded / 4,
-                     scales + first, offsets + first, std::min<int64_t>(kPanel, out - first),
-                     y + first, ldy, accumulate);
+    byte_rows<kRows>(codes, row_scales, groups, rows, packed + first * width, scales + first,
+                     offsets + first * groups, std::min<int64_t>(kPanel, out - first), y + first,
+                     ldy, accumulate);
   }
 }
 

@@ -6,6 +6,12 @@
 
 namespace charter::model {
 
+constexpr int64_t kInt8Group = 64;  // inputs of an 8-bit row that share a scale
+// A row of 8-bit codes: `in` rounded up to whole groups.
+[[nodiscard]] constexpr int64_t int8_width(int64_t in) {
+  return (in + kInt8Group - 1) / kInt8Group * kInt8Group;
+}
+
 struct Kernels {
   const char* isa;  // "avx2", "avx512", "avx512vnni" or "avx512bf16"
 
@@ -46,12 +52,13 @@ struct Kernels {
   void (*small_gemm)(const float* a, int64_t lda, int64_t rows, const float* b, int64_t ldb,
                      int64_t k, int64_t n, float* c, int64_t ldc, bool accumulate);
 
-  // 8-bit products (dynamic activations): see model/int8_impl.hpp. Rows of codes are `in` rounded
-  // up to 4 bytes. Returns the row's scale.
-  float (*quantize_row)(const float* x, int64_t n, uint8_t* codes);
-  // scales, offsets: [out], padded by the caller to whole panels.
+  // 8-bit products (dynamic activations): see model/int8_impl.hpp. With G = int8_width(n) /
+  // kInt8Group groups: codes [int8_width(n)], scales [G].
+  void (*quantize_row)(const float* x, int64_t n, uint8_t* codes, float* scales);
+  // packed: [panels, int8_width(in), panel]; scales: [panels * panel]; offsets: [panels, G, panel].
   void (*pack_panels_int8)(const float* weight, int64_t out, int64_t in, int8_t* packed,
                            float* scales, int32_t* offsets);
+  // codes: [rows, int8_width(in)], row_scales: [rows, G].
   void (*gemm_panels_int8)(const uint8_t* codes, const float* row_scales, int64_t rows,
                            const int8_t* packed, const float* scales, const int32_t* offsets,
                            int64_t out, int64_t in, int64_t panel_begin, int64_t panel_end,

@@ -78,16 +78,19 @@ void pack_adapters(const Transformer& transformer, PackedModel::Impl& impl) {
 }
 
 int64_t bytes_of(const PackedMatrix& matrix) {
-  return static_cast<int64_t>(matrix.data.nbytes()) +
-         (matrix.precision == Precision::kInt8 ? matrix.out * 8 : 0);
+  const auto bytes = [](const at::Tensor& t) {
+    return t.defined() ? static_cast<int64_t>(t.nbytes()) : 0;
+  };
+  return bytes(matrix.data) + bytes(matrix.scales) + bytes(matrix.offsets);
 }
 
 PackedMatrix pack_int8(const at::Tensor& rows) {
   const int64_t out = rows.size(0), in = rows.size(1), width = kernels().panel;
-  const int64_t panels = (out + width - 1) / width, padded = (in + 3) / 4 * 4;
+  const int64_t panels = (out + width - 1) / width, padded = int8_width(in);
+  const int64_t groups = padded / kInt8Group;
   PackedMatrix result{at::empty({panels, padded, width}, at::kChar),
                       at::zeros({panels * width}, at::kFloat),
-                      at::zeros({panels * width}, at::kInt),
+                      at::empty({panels, groups, width}, at::kInt),
                       out,
                       in,
                       Precision::kInt8};
@@ -98,7 +101,7 @@ PackedMatrix pack_int8(const at::Tensor& rows) {
   parallel_for(0, panels, 4, [&](int64_t begin, int64_t end) {
     const int64_t last = std::min(end * width, out), first = begin * width;
     kernels().pack_panels_int8(source + first * in, last - first, in, target + first * padded,
-                               scales + first, offsets + first);
+                               scales + first, offsets + first * groups);
   });
   return result;
 }

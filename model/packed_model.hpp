@@ -15,7 +15,7 @@ namespace charter::model {
 enum class Precision {
   kFloat32,
   kBfloat16,  // where the CPU has AVX512_BF16
-  kInt8       // weights with a scale an output, inputs with a scale a row
+  kInt8       // weights with a scale an output, inputs with a scale for 64 of a row
 };
 
 // "float32", "bfloat16", "int8". Throws std::invalid_argument for another name.

@@ -16,7 +16,7 @@ namespace charter::model {
 // A matrix [out, in] in the panels of model/kernels.hpp.
 struct PackedMatrix {
   at::Tensor data;             // panels, float32, bfloat16 or int8
-  at::Tensor scales, offsets;  // int8 only: [out, to whole panels] float32 and int32
+  at::Tensor scales, offsets;  // int8 only, see model/kernels.hpp
   int64_t out = 0, in = 0;
   [[nodiscard]] const float* panels() const { return data.const_data_ptr<float>(); }
   Precision precision = Precision::kFloat32;

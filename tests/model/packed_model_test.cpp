@@ -41,18 +41,25 @@ TEST(PackedMatrix, Int8ProductIsWithinTheStepsOfBothSides) {
   for (const Kernels* k : sets) {
     for (const auto& [rows, out, in] :
          {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64}, {13, 100, 575}, {33, 24, 576}}) {
-      const int64_t padded = (in + 3) / 4 * 4, panels = (out + k->panel - 1) / k->panel;
+      const int64_t padded = int8_width(in), panels = (out + k->panel - 1) / k->panel;
+      const int64_t groups = padded / kInt8Group;
+      // An input a hundred times the others costs only the 64 that share its scale their steps:
+      // their weights are 0, the others' products stay exact.
       const auto x = at::randn({rows, in}), w = at::randn({out, in}) * at::rand({out, 1});
+      if (in > kInt8Group) {
+        x.select(1, 5).mul_(100);
+        w.narrow(1, 0, kInt8Group).zero_();
+      }
       std::vector<int8_t> packed(static_cast<size_t>(panels * k->panel * padded));
       std::vector<float> scales(static_cast<size_t>(panels * k->panel)),
-          row_scales(static_cast<size_t>(rows));
-      std::vector<int32_t> offsets(scales.size());
+          row_scales(static_cast<size_t>(rows * groups));
+      std::vector<int32_t> offsets(static_cast<size_t>(panels * groups * k->panel));
       std::vector<uint8_t> codes(static_cast<size_t>(rows * padded));
       k->pack_panels_int8(w.const_data_ptr<float>(), out, in, packed.data(), scales.data(),
                           offsets.data());
       for (int64_t r = 0; r < rows; ++r) {
-        row_scales[r] =
-            k->quantize_row(x.const_data_ptr<float>() + r * in, in, codes.data() + r * padded);
+        k->quantize_row(x.const_data_ptr<float>() + r * in, in, codes.data() + r * padded,
+                        row_scales.data() + r * groups);
       }
       at::Tensor y = at::ones({rows, out});
       const auto expected = at::matmul(x, w.t()) + y;
