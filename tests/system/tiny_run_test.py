@@ -232,7 +232,7 @@ def check_second_is_refused(run):
 
 
 def killed_control(folder):
-    run = Run(folder, updates=12)
+    run = Run(folder, updates=100)  # long enough for three commands beside it
     try:
         run.start()
         run.wait_for_version(3)
