@@ -8,7 +8,7 @@ ENV := source scripts/env.sh &&
 SOURCES := git ls-files -z '*.hpp' '*.cpp' | xargs -0
 .DEFAULT_GOAL := run
 
-.PHONY: run test test-slow status install tools build bench bench-peers asan tsan format check-format clean help
+.PHONY: run test test-slow status install tools build bench bench-peers asan tsan fuzz format check-format clean help
 
 run: build  ## the whole pipeline on CONFIG, with ARGS for charter run; again: resumes
 	@$(ENV) $(CHARTER) run $(CONFIG) $(ARGS)
@@ -43,6 +43,9 @@ asan: install  ## the tests under address and undefined-behaviour sanitizers
 
 tsan: install  ## the tests of transport, store and actors under the thread sanitizer
 	@scripts/sanitize.sh tsan
+
+fuzz: tools  ## the readers of model files on mutated inputs, ARGS seconds each (60)
+	@scripts/fuzz.sh $(ARGS)
 
 format: tools  ## rewrites the sources
 	@$(SOURCES) clang-format-14 -i

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Writes the inputs a fuzz target starts from: seeds.py gguf|safetensors|tokenizer_json DIRECTORY.
+
+Each is small and sound, and has what the reader branches on: every value type of GGUF's metadata and every tensor
+type, a tokenizer of a dozen tokens, the dtypes of safetensors, each component of tokenizer.json.
+"""
+import json
+import struct
+import sys
+from pathlib import Path
+
+BYTES = {0: 4, 1: 2, 30: 2, 8: 34, 2: 18, 3: 20, 12: 144, 13: 176, 14: 210}  # of one block, by GGUF tensor type
+VALUES = {0: 1, 1: 1, 30: 1, 8: 32, 2: 32, 3: 32, 12: 256, 13: 256, 14: 256}  # in one block
+TOKENS = ["<|im_start|>", "<|im_end|>", "A", "l", "i", "n", "e", "\u0120", "\u00c3", "\u00a9", ".", "li", "ne"]
+MERGES = ["l i", "n e"]
+
+
+def text(value):
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def entry(key, kind, payload):
+    return text(key) + struct.pack("<I", kind) + payload
+
+
+def array(kind, items):
+    return struct.pack("<IQ", kind, len(items)) + b"".join(items)
+
+
+def gguf():
+    metadata = [
+        entry("general.architecture", 8, text("llama")),
+        entry("general.alignment", 4, struct.pack("<I", 32)),
+        entry("llama.block_count", 4, struct.pack("<I", 1)),
+        entry("llama.context_length", 4, struct.pack("<I", 64)),
+        entry("llama.embedding_length", 4, struct.pack("<I", 256)),
+        entry("llama.feed_forward_length", 4, struct.pack("<I", 256)),
+        entry("llama.attention.head_count", 4, struct.pack("<I", 2)),
+        entry("llama.attention.head_count_kv", 4, struct.pack("<I", 1)),
+        entry("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-5)),
+        entry("llama.rope.freq_base", 6, struct.pack("<f", 10000.0)),
+        entry("tokenizer.ggml.model", 8, text("gpt2")),
+        entry("tokenizer.ggml.pre", 8, text("smollm")),
+        entry("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in TOKENS])),
+        entry("tokenizer.ggml.token_type", 9, array(5, [struct.pack("<i", 3 if i < 2 else 1) for i in range(len(TOKENS))])),
+        entry("tokenizer.ggml.merges", 9, array(8, [text(m) for m in MERGES])),
+        entry("tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 0)),
+        entry("tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 1)),
+        entry("tokenizer.ggml.add_bos_token", 7, b"\x00"),
+    ]
+    numbers = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 10: "<Q", 11: "<q", 12: "<d"}
+    for kind, layout in numbers.items():
+        metadata.append(entry(f"seed.{kind}", kind, struct.pack(layout, 1)))
+        metadata.append(entry(f"seed.array.{kind}", 9, array(kind, [struct.pack(layout, 1)] * 2)))
+    tensors, data = [], b""
+    names = ["token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight", "blk.0.attn_k.weight",
+             "blk.0.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight",
+             "blk.0.ffn_down.weight"]
+    for name, kind in zip(names, BYTES):
+        data += b"\0" * (-len(data) % 32)
+        tensors.append(text(name) + struct.pack("<IQQIQ", 2, 256, 1, kind, len(data)))
+        data += bytes(range(256)) [: BYTES[kind]] * (256 // VALUES[kind])
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)) + b"".join(metadata) + b"".join(tensors)
+    return {"all_types.gguf": head + b"\0" * (-len(head) % 32) + data}
+
+
+def safetensors():
+    sizes = {"F32": 4, "F16": 2, "BF16": 2}
+    header, at = {"__metadata__": {"format": "pt"}}, 0
+    for dtype, size in sizes.items():
+        header[f"weight.{dtype}"] = {"dtype": dtype, "shape": [2, 3], "data_offsets": [at, at + 6 * size]}
+        at += 6 * size
+    packed = json.dumps(header).encode()
+    packed += b" " * (-len(packed) % 8)
+    return {"all_types.safetensors": struct.pack("<Q", len(packed)) + packed + bytes(at)}
+
+
+def tokenizer_json():
+    added = [{"id": i, "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+              "special": True} for i, t in enumerate(TOKENS[:2])]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    split = {"type": "Split", "pattern": {"Regex": r"\d"}, "behavior": "Isolated", "invert": False}
+    files = {}
+    for name, pre in {"level": byte_level, "digits": {"type": "Digits", "individual_digits": True},
+                      "sequence": {"type": "Sequence", "pretokenizers": [split, byte_level | {"use_regex": False}]}}.items():
+        files[f"{name}.json"] = json.dumps({
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
+            "normalizer": {"type": "NFC"} if name == "sequence" else None, "pre_tokenizer": pre,
+            "post_processor": byte_level, "decoder": byte_level,
+            "model": {"type": "BPE", "dropout": None, "unk_token": None, "fuse_unk": False, "byte_fallback": False,
+                      "ignore_merges": False, "vocab": {t: i for i, t in enumerate(TOKENS)}, "merges": MERGES}}).encode()
+    return files
+
+
+def main():
+    kinds = {"gguf": gguf, "safetensors": safetensors, "tokenizer_json": tokenizer_json}
+    if len(sys.argv) != 3 or sys.argv[1] not in kinds:
+        raise SystemExit(__doc__)
+    for name, data in kinds[sys.argv[1]]().items():
+        (Path(sys.argv[2]) / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
