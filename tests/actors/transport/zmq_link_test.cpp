@@ -1,7 +1,6 @@
 #include "actors/transport/zmq_link.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <random>
@@ -11,14 +10,17 @@
 #include "actors/transport/codec.hpp"
 #include "actors/transport/frame.hpp"
 #include "tests/actors/transport/link_helpers.hpp"
+#include "tests/store/temp_dir.hpp"
 
 namespace charter::transport {
 namespace {
 
 using std::chrono::milliseconds;
 
+// ZeroMQ leaves the files of its sockets; they go with this process.
 std::string ipc_address(const std::string& name) {
-  return "ipc:///tmp/charter-test-" + std::to_string(::getpid()) + "-" + name;
+  static const store::TempDir directory;
+  return "ipc://" + (directory.path() / name).string();
 }
 
 // The same rules hold over every carrier.
