@@ -6,6 +6,7 @@
 #include <queue>
 #include <stdexcept>
 
+#include "model/input_error.hpp"
 #include "model/utf8.hpp"
 
 namespace charter::model {
@@ -28,8 +29,8 @@ int32_t require_id(const std::unordered_map<std::string, int32_t>& ids, const st
                    size_t rank) {
   const auto it = ids.find(token);
   if (it != ids.end()) return it->second;
-  throw std::runtime_error("merge " + std::to_string(rank) + ": \"" + token.substr(0, 40) +
-                           "\" is not in the vocabulary");
+  throw InputError("merge " + std::to_string(rank) + ": \"" + token.substr(0, 40) +
+                   "\" is not in the vocabulary");
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "model/input_error.hpp"
+
 namespace charter::model {
 namespace {
 
@@ -171,8 +173,8 @@ ChatFormat chat_format_from_name(std::string_view wanted) {
   for (const auto& [value, name] : kNames) {
     if (name == wanted) return value;
   }
-  throw std::runtime_error("chat format \"" + std::string(wanted) +
-                           "\": expected chatml, llama3, mistral or plain");
+  throw InputError("chat format \"" + std::string(wanted) +
+                   "\": expected chatml, llama3, mistral or plain");
 }
 
 ChatTemplate detect_chat_template(std::string_view jinja) {
@@ -183,9 +185,8 @@ ChatTemplate detect_chat_template(std::string_view jinja) {
   if (has("<|start_header_id|>")) return {ChatFormat::kLlama3, ""};
   if (has("[INST]") && !has("<<SYS>>")) return {ChatFormat::kMistral, ""};
   if (jinja.empty() || (has("Human:") && has("Assistant:"))) return {ChatFormat::kPlain, ""};
-  throw std::runtime_error(
-      "unknown chat template \"" + std::string(jinja.substr(0, 60)) +
-      "...\": expected the markers of ChatML, Llama 3, Mistral or plain turns");
+  throw InputError("unknown chat template \"" + std::string(jinja.substr(0, 60)) +
+                   "...\": expected the markers of ChatML, Llama 3, Mistral or plain turns");
 }
 
 std::string render_chat(const ChatTemplate& chat, std::span<const ChatMessage> messages,
@@ -208,8 +209,8 @@ std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate&
     }
     const auto id = tokenizer.id_of(part.text);
     if (!id) {
-      throw std::runtime_error("chat format " + std::string(chat_format_name(chat.format)) +
-                               ": the vocabulary has no token \"" + part.text + "\"");
+      throw InputError("chat format " + std::string(chat_format_name(chat.format)) +
+                       ": the vocabulary has no token \"" + part.text + "\"");
     }
     out.push_back(*id);
   }

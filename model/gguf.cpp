@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "model/gguf_cursor.hpp"
+#include "model/input_error.hpp"
 #include "model/parallel.hpp"
 
 namespace charter::model {
@@ -141,10 +142,9 @@ void place_tensors(const std::string& path, uint64_t data_start, uint64_t file_b
   const uint64_t room = data_start <= file_bytes ? file_bytes - data_start : 0;
   for (auto& t : tensors) {
     if (t.offset > room || t.bytes > room - t.offset) {
-      throw std::runtime_error(path + ": tensor " + t.name + ": offset " +
-                               std::to_string(t.offset) + " + " + std::to_string(t.bytes) +
-                               " bytes, expected to end within the " + std::to_string(room) +
-                               " bytes of tensor data");
+      throw InputError(path + ": tensor " + t.name + ": offset " + std::to_string(t.offset) +
+                       " + " + std::to_string(t.bytes) + " bytes, expected to end within the " +
+                       std::to_string(room) + " bytes of tensor data");
     }
     t.offset += data_start;
   }
@@ -157,7 +157,7 @@ GgufFile GgufFile::open(const std::filesystem::path& path) {
   gguf.file_ = MappedFile::open(path);
   GgufCursor in(gguf.path(), gguf.file_->bytes());
   if (in.read<uint32_t>("magic") != 0x46554747) {
-    throw std::runtime_error(gguf.path() + ": offset 0: expected the magic \"GGUF\"");
+    throw InputError(gguf.path() + ": offset 0: expected the magic \"GGUF\"");
   }
   const auto version = in.read<uint32_t>("version");
   if (version != 2 && version != 3) {
@@ -183,8 +183,8 @@ GgufFile GgufFile::open(const std::filesystem::path& path) {
   const auto* stored_alignment = gguf.find<int64_t>("general.alignment");
   const uint64_t alignment = stored_alignment ? static_cast<uint64_t>(*stored_alignment) : 32;
   if (alignment < 1 || alignment > (1u << 20)) {
-    throw std::runtime_error(gguf.path() + ": key general.alignment: " + std::to_string(alignment) +
-                             ", expected 1 to 1048576");
+    throw InputError(gguf.path() + ": key general.alignment: " + std::to_string(alignment) +
+                     ", expected 1 to 1048576");
   }
   const uint64_t data_start = (in.at() + alignment - 1) / alignment * alignment;
   place_tensors(gguf.path(), data_start, gguf.file_->bytes().size(), gguf.tensors_);
@@ -196,14 +196,14 @@ const T* GgufFile::find(const std::string& key) const {
   const auto it = metadata_.find(key);
   if (it == metadata_.end()) return nullptr;
   const T* value = std::get_if<T>(&it->second);
-  if (!value) throw std::runtime_error(path() + ": key " + key + ": value of an unexpected type");
+  if (!value) throw InputError(path() + ": key " + key + ": value of an unexpected type");
   return value;
 }
 
 template <typename T>
 const T& GgufFile::get(const std::string& key) const {
   const T* value = find<T>(key);
-  if (!value) throw std::runtime_error(path() + ": key " + key + ": expected, but absent");
+  if (!value) throw InputError(path() + ": key " + key + ": expected, but absent");
   return *value;
 }
 

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/input_error.hpp"
+
 namespace charter::model {
 
 // Walks the header of a GGUF file; every read is checked against the end of the file.
@@ -45,8 +47,7 @@ class GgufCursor {
   }
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw std::runtime_error(path_ + ": " + context + "offset " + std::to_string(at_) + ": " +
-                             what);
+    throw InputError(path_ + ": " + context + "offset " + std::to_string(at_) + ": " + what);
   }
   [[nodiscard]] uint64_t at() const { return at_; }
   [[nodiscard]] uint64_t remaining() const { return bytes_.size() - at_; }

@@ -7,11 +7,13 @@
 #include <map>
 #include <stdexcept>
 
+#include "model/input_error.hpp"
+
 namespace charter::model {
 namespace {
 
 [[noreturn]] void fail(const GgufFile& gguf, const std::string& what) {
-  throw std::runtime_error(gguf.path() + ": " + what);
+  throw InputError(gguf.path() + ": " + what);
 }
 
 std::string arch_of(const GgufFile& gguf) { return gguf.get<std::string>("general.architecture"); }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "model/input_error.hpp"
 #include "model/mapped_file.hpp"
 #include "model/safetensors.hpp"
 
@@ -18,8 +19,7 @@ json read_json(const fs::path& file) {
   try {
     return json::parse(text);
   } catch (const json::parse_error& e) {
-    throw std::runtime_error(file.string() + ": offset " + std::to_string(e.byte) +
-                             ": not valid JSON");
+    throw InputError(file.string() + ": offset " + std::to_string(e.byte) + ": not valid JSON");
   }
 }
 
@@ -120,7 +120,7 @@ void save_hf_directory(const ModelFiles& files, const fs::path& target) {
   check_tensors(files);
   const fs::path dir = target.has_filename() ? target : target.parent_path();
   if (fs::exists(dir) && !(fs::is_directory(dir) && fs::is_empty(dir))) {
-    throw std::runtime_error(dir.string() + ": exists, expected a new or an empty folder");
+    throw InputError(dir.string() + ": exists, expected a new or an empty folder");
   }
   fs::path temporary = dir;
   temporary += ".tmp";

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "model/input_error.hpp"
 #include "model/model_config.hpp"
 
 namespace charter::model {
@@ -33,11 +34,11 @@ const FamilyRow& row_of(ModelFamily family) {
 class Reader {
  public:
   Reader(const json& object, std::string source) : object_(object), source_(std::move(source)) {
-    if (!object.is_object()) throw std::runtime_error(source_ + ": expected a JSON object");
+    if (!object.is_object()) throw InputError(source_ + ": expected a JSON object");
   }
 
   [[noreturn]] void fail(const char* key, const std::string& what) const {
-    throw std::runtime_error(source_ + ": key " + key + ": " + what);
+    throw InputError(source_ + ": key " + key + ": " + what);
   }
   const json* find(const char* key) const {
     const auto it = object_.find(key);
@@ -157,7 +158,7 @@ ModelConfig config_from_hf(const json& hf, const std::string& source) {
   try {
     validate(c);
   } catch (const std::invalid_argument& e) {
-    throw std::runtime_error(source + ": " + e.what());
+    throw InputError(source + ": " + e.what());
   }
   return c;
 }

@@ -8,6 +8,7 @@
 
 #include "model/gguf_model.hpp"
 #include "model/hf_directory.hpp"
+#include "model/input_error.hpp"
 
 namespace charter::model {
 namespace {
@@ -66,18 +67,18 @@ void check_tensors(const ModelFiles& files) {
   for (const auto& [name, shape] : expected) {
     const auto it = files.tensors.find(name);
     if (it == files.tensors.end()) {
-      throw std::runtime_error(files.source + ": tensor " + name + ": expected " + text_of(shape) +
-                               ", but absent");
+      throw InputError(files.source + ": tensor " + name + ": expected " + text_of(shape) +
+                       ", but absent");
     }
     if (it->second.sizes() != at::IntArrayRef(shape)) {
-      throw std::runtime_error(files.source + ": tensor " + name + ": shape " +
-                               text_of(it->second.sizes()) + ", expected " + text_of(shape));
+      throw InputError(files.source + ": tensor " + name + ": shape " +
+                       text_of(it->second.sizes()) + ", expected " + text_of(shape));
     }
   }
   for (const auto& [name, tensor] : files.tensors) {
     if (!expected.contains(name)) {
-      throw std::runtime_error(files.source + ": tensor " + name.substr(0, 100) +
-                               ": not a tensor of this model");
+      throw InputError(files.source + ": tensor " + name.substr(0, 100) +
+                       ": not a tensor of this model");
     }
   }
 }
@@ -86,9 +87,9 @@ ModelFiles load_model(const std::filesystem::path& path) {
   ModelFiles files = load_files(path);
   const auto tokens = static_cast<int64_t>(files.tokenizer.tokens.size());
   if (tokens > files.config.vocab_size) {
-    throw std::runtime_error(files.source + ": the tokenizer has " + std::to_string(tokens) +
-                             " tokens, expected at most the embedding's " +
-                             std::to_string(files.config.vocab_size));
+    throw InputError(files.source + ": the tokenizer has " + std::to_string(tokens) +
+                     " tokens, expected at most the embedding's " +
+                     std::to_string(files.config.vocab_size));
   }
   return files;
 }

@@ -5,14 +5,15 @@
 
 #include <stdexcept>
 
+#include "model/input_error.hpp"
+
 namespace charter::model {
 namespace {
 
 // \s of the reference's regex engines is the property White_Space; PCRE2's adds U+180E and, without
 // PCRE2_UCP, depends on tables. So we write the set out.
-constexpr std::string_view kWhiteSpace =
-    R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A})"
-    R"(\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+constexpr std::string_view kWhiteSpace = R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A})"
+                                         R"(\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
 std::string with_white_space_spelled_out(std::string_view pattern) {
   std::string out;
@@ -58,8 +59,8 @@ struct PreTokenizer::Pattern {
     if (!code) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(error, message, sizeof(message));
-      throw std::runtime_error("pre-tokenizer pattern \"" + source.substr(0, 80) + "\": position " +
-                               std::to_string(at) + ": " + reinterpret_cast<const char*>(message));
+      throw InputError("pre-tokenizer pattern \"" + source.substr(0, 80) + "\": position " +
+                       std::to_string(at) + ": " + reinterpret_cast<const char*>(message));
     }
     // Where code may not be written at run time this fails and pcre2_match interprets.
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
@@ -97,9 +98,8 @@ void PreTokenizer::split_from(size_t step, std::string_view text,
                                   text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) {
-      throw std::runtime_error("pre-tokenizer pattern \"" + pattern.text.substr(0, 80) +
-                               "\": too complex for this text (PCRE2 error " +
-                               std::to_string(found) + ")");
+      throw InputError("pre-tokenizer pattern \"" + pattern.text.substr(0, 80) +
+                       "\": too complex for this text (PCRE2 error " + std::to_string(found) + ")");
     }
     const PCRE2_SIZE* span = pcre2_get_ovector_pointer(match.get());
     if (span[1] == span[0]) {  // an empty match makes no piece; go on behind the next character

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "model/gguf_quant.hpp"
+#include "model/input_error.hpp"
 #include "model/mapped_file.hpp"
 #include "model/parallel.hpp"
 
@@ -31,7 +32,7 @@ struct Entry {
 };
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw std::runtime_error(path + ": " + what);
+  throw InputError(path + ": " + what);
 }
 
 struct Header {
@@ -61,8 +62,8 @@ GgufType dtype_of(const json& entry, const std::string& where) {
     if (*it == "F16") return GgufType::kF16;
     if (*it == "BF16") return GgufType::kBF16;
   }
-  throw std::runtime_error(where + "dtype " + (it == entry.end() ? "absent" : it->dump()) +
-                           ", expected F32, F16 or BF16");
+  throw InputError(where + "dtype " + (it == entry.end() ? "absent" : it->dump()) +
+                   ", expected F32, F16 or BF16");
 }
 
 std::vector<uint64_t> naturals(const json& entry, const char* key, const std::string& where) {
@@ -71,36 +72,36 @@ std::vector<uint64_t> naturals(const json& entry, const char* key, const std::st
       it != entry.end() && it->is_array() && std::all_of(it->begin(), it->end(), [](const json& n) {
         return n.is_number_unsigned() && n.get<uint64_t>() < (uint64_t{1} << 62);
       });
-  if (!ok) throw std::runtime_error(where + key + ": expected a list of natural numbers");
+  if (!ok) throw InputError(where + key + ": expected a list of natural numbers");
   return it->get<std::vector<uint64_t>>();
 }
 
 Entry read_entry(const MappedFile& file, const std::string& name, const json& entry,
                  uint64_t data_start) {
   const std::string where = file.path() + ": tensor " + name.substr(0, 100) + ": ";
-  if (!entry.is_object()) throw std::runtime_error(where + "expected a JSON object");
+  if (!entry.is_object()) throw InputError(where + "expected a JSON object");
   Entry out{name, {}, dtype_of(entry, where), 0, 0};
   uint64_t values = 1;
   for (const uint64_t dim : naturals(entry, "shape", where)) {
     if (dim == 0 || __builtin_mul_overflow(values, dim, &values) || values > (uint64_t{1} << 60)) {
-      throw std::runtime_error(where + "shape: expected sizes above 0 that fit in a file");
+      throw InputError(where + "shape: expected sizes above 0 that fit in a file");
     }
     out.shape.push_back(static_cast<int64_t>(dim));
   }
   const auto offsets = naturals(entry, "data_offsets", where);
   const uint64_t room = file.bytes().size() - data_start;
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > room) {
-    throw std::runtime_error(where + "data_offsets " + entry["data_offsets"].dump() +
-                             ", expected [begin, end] within the " + std::to_string(room) +
-                             " bytes of data");
+    throw InputError(where + "data_offsets " + entry["data_offsets"].dump() +
+                     ", expected [begin, end] within the " + std::to_string(room) +
+                     " bytes of data");
   }
   out.begin = data_start + offsets[0];
   out.bytes = offsets[1] - offsets[0];
   const uint64_t width = out.dtype == GgufType::kF32 ? 4 : 2;
   if (out.bytes != values * width) {
-    throw std::runtime_error(where + "offset " + std::to_string(out.begin) + ": " +
-                             std::to_string(out.bytes) + " bytes, expected " +
-                             std::to_string(values * width) + " for its shape");
+    throw InputError(where + "offset " + std::to_string(out.begin) + ": " +
+                     std::to_string(out.bytes) + " bytes, expected " +
+                     std::to_string(values * width) + " for its shape");
   }
   return out;
 }

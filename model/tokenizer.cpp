@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "model/bpe.hpp"
+#include "model/input_error.hpp"
 #include "model/pre_tokenizer.hpp"
 #include "model/utf8.hpp"
 
@@ -101,14 +102,13 @@ std::unordered_map<std::string, int32_t> ids_of(const TokenizerSpec& spec) {
 void check(const TokenizerSpec& spec) {
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
     if (utf8_replace_invalid(spec.tokens[id]) != spec.tokens[id]) {
-      throw std::runtime_error("token " + std::to_string(id) + ": expected valid UTF-8");
+      throw InputError("token " + std::to_string(id) + ": expected valid UTF-8");
     }
   }
   for (const auto& t : spec.added) {
     if (t.text.empty() || t.id < 0 || static_cast<size_t>(t.id) >= spec.tokens.size()) {
-      throw std::runtime_error("added token " + std::to_string(t.id) +
-                               ": expected a text and an id below " +
-                               std::to_string(spec.tokens.size()));
+      throw InputError("added token " + std::to_string(t.id) +
+                       ": expected a text and an id below " + std::to_string(spec.tokens.size()));
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "model/input_error.hpp"
 #include "model/tokenizer_spec.hpp"
 
 namespace charter::model {
@@ -12,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void fail(const std::string& source, const std::string& what) {
-  throw std::runtime_error(source + ": " + what);
+  throw InputError(source + ": " + what);
 }
 
 const json& member(const json& object, const char* key) {
@@ -45,8 +46,8 @@ std::vector<json> flatten(const json& component, const char* list_key) {
 int32_t read_id(const json& value, size_t limit, const std::string& where) {
   const bool natural = value.is_number_integer() && (value.is_number_unsigned() || value >= 0);
   if (!natural || value.get<uint64_t>() >= limit) {
-    throw std::runtime_error(where + ": id " + value.dump() + ", expected a number below " +
-                             std::to_string(limit));
+    throw InputError(where + ": id " + value.dump() + ", expected a number below " +
+                     std::to_string(limit));
   }
   return value.get<int32_t>();
 }
@@ -55,8 +56,8 @@ void put(TokenizerSpec& spec, int32_t id, const std::string& text, const std::st
   const auto at = static_cast<size_t>(id);
   if (at >= spec.tokens.size()) spec.tokens.resize(at + 1);
   if (!spec.tokens[at].empty() && spec.tokens[at] != text) {
-    throw std::runtime_error(where + ": id " + std::to_string(id) + " is also \"" +
-                             spec.tokens[at].substr(0, 40) + "\"");
+    throw InputError(where + ": id " + std::to_string(id) + " is also \"" +
+                     spec.tokens[at].substr(0, 40) + "\"");
   }
   spec.tokens[at] = text;
 }

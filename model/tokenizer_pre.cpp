@@ -2,6 +2,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "model/input_error.hpp"
 #include "model/tokenizer_spec.hpp"
 
 namespace charter::model {
@@ -53,8 +54,7 @@ void set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
   if (it == rows().end()) {
     std::string known;
     for (const auto& [key, row] : rows()) known += (known.empty() ? "" : ", ") + key;
-    throw std::runtime_error(source + ": unknown pre-tokenizer \"" + name + "\", expected one of " +
-                             known);
+    throw InputError(source + ": unknown pre-tokenizer \"" + name + "\", expected one of " + known);
   }
   spec.pre = it->second.pre;
   spec.nfc = it->second.nfc;

@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "model/gguf_model.hpp"
+#include "model/input_error.hpp"
 #include "model/mapped_file.hpp"
 #include "tests/model/model_path.hpp"
 
@@ -141,6 +142,14 @@ TEST_F(Gguf, ErrorsNameThePlace) {
   EXPECT_EQ(
       error_of(array.data),
       ": key a: offset 49: array length 1099511627776, expected at most 0 in the rest of the file");
+}
+
+TEST_F(Gguf, AnErrorIsOneLineWhateverTheFileHolds) {
+  Bytes b = header(0, 1);
+  b.text("a\n\x1b[2J").put<uint32_t>(99);
+  const std::string what = error_of(b.data);
+  EXPECT_NE(what.find(": key a\\x0a\\x1b[2J: "), std::string::npos) << what;
+  EXPECT_LT(one_line(std::string(100'000, 'x')).size(), 700u);
 }
 
 TEST(GgufModel, NamesBecomeHuggingFaces) {
