@@ -21,11 +21,11 @@ struct Peer {
 
 // Link end -> its actor.
 struct LinkEvent {
-  enum class Kind { kUp, kDown, kAcked, kCredit, kLost, kRefused, kMalformed };
+  enum class Kind { kUp, kDown, kAcked, kCredit, kLost, kRefused };
   Kind kind = Kind::kUp;
   Peer from;
   transport::Hello hello;           // kUp
-  int64_t number = 0;               // kAcked, kMalformed: sequence. kCredit: what is available
+  int64_t number = 0;               // kAcked: sequence. kCredit: what is available
   std::vector<uint64_t> sequences;  // kLost
   std::string text;                 // kDown, kRefused: why
 };

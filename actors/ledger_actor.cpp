@@ -68,7 +68,6 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
   return {
       [self, link](const LinkEvent& event) {
         auto& s = self->state;
-        if (event.kind == LinkEvent::Kind::kMalformed) s.ports.acknowledge(event.from, static_cast<uint64_t>(event.number));
         // Commits are told to the prompt source alone; it is the only peer that grants the ledger credit.
         if (event.kind == LinkEvent::Kind::kUp && event.hello.role == "prompt_source") s.commits.add_link(link);
         (void)s.commits.handle(event);

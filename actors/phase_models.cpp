@@ -62,7 +62,7 @@ void PhaseModels::prepare(const std::string& name, bool packed) {
   if (packed && !packed_.contains(directory))
     packed_[directory] = model::PackedModel::make(
         loaded->transformer,
-        config_.rollout.precision == "int8" ? model::Precision::kInt8 : model::Precision::kFloat32,
+        model::precision_from_name(config_.rollout.precision),
         config_.rollout.batch);
 }
 

@@ -3,55 +3,48 @@
 #include <ATen/Parallel.h>
 
 #include "actors/fault_handler.hpp"
+#include "actors/pm_setup.hpp"
 #include "actors/publish.hpp"
-#include "metrics/busy_clock.hpp"
 
 namespace charter::actors {
 namespace {
 
 using Self = PmTrainerActor::stateful_pointer<PmTrainerState>;
-using Clock = std::chrono::steady_clock;
 
-feedback::PreferencePair to_pair(const PmTrainerState& state, int64_t id, const std::string& prompt, const std::string& first,
-                                 const std::string& second, double p_first, std::string source) {
-  return {.work_id = id,
-          .first = state.text->example(prompt, first, state.options.max_tokens).tokens,
-          .second = state.text->example(prompt, second, state.options.max_tokens).tokens,
-          .p_first = p_first,
-          .source = std::move(source)};
-}
+struct Metrics {
+  metrics::PmTrainerMetrics pm;
+  metrics::CheckpointMetrics checkpoint;
+};
 
-void make_trainer(PmTrainerState& state, const PhaseModels& models) {
-  const auto base = models.load("pm_init");
-  state.text = base->text;
-  feedback::PreferenceModel pm{base->transformer, model::random_value_head(base->transformer.config.hidden_size, state.options.seed)};
-  if (models.lora_enabled()) model::attach_lora(pm.transformer, models.lora(), state.options.seed);
-  else model::enable_full_training(pm.transformer);
-  if (!state.options.start.empty()) {
-    const auto snapshot = model::read_snapshot(state.options.start);
-    auto tensors = snapshot.tensors;
-    pm.head = model::value_head_from(tensors, base->transformer.config.hidden_size);
-    std::erase_if(tensors, [](const auto& entry) { return entry.first.starts_with("value_head."); });
-    model::load_trainable(pm.transformer, tensors);
-  }
-  state.trainer.emplace(std::move(pm), feedback::PmOptions{}, model::AdamWOptions{.lr = state.options.learning_rate});
-}
-
-// Scores of the probe pairs under the present weights. [n]
-at::Tensor probe_scores(const PmTrainerState& state) {
-  return feedback::scores_in_slices(state.trainer->preference_model(), state.probes, 1024);
+PmTrainerState::Waiting to_pair(const PmTrainerState& state, PmTrainerState::Source from,
+                                const ComparisonWork& work) {
+  if (!(work.p_first >= 0 && work.p_first <= 1))
+    throw std::runtime_error("p_first: " + std::to_string(work.p_first) +
+                             ", expected a probability");
+  auto first = state.text->example(work.prompt, work.first, state.options.max_tokens);
+  auto second = state.text->example(work.prompt, work.second, state.options.max_tokens);
+  return {.pair = {.work_id = from.work_id,
+                   .first = std::move(first.tokens),
+                   .second = std::move(second.tokens),
+                   .p_first = work.p_first,
+                   .source = work.source},
+          .source = from,
+          .cut = static_cast<int64_t>(first.cut > 0) + static_cast<int64_t>(second.cut > 0)};
 }
 
 void publish(PmTrainerState& state, const metrics::PmTrainerMetrics& metrics) {
   feedback::AffineMap map;
-  if (state.probes.size() >= 2 && state.trainer->version() > 0) {
-    const auto scores = probe_scores(state);
-    metrics.score_drift.Set(scores.mean().item<double>() - state.probe_mean);
-    if (scores.std().item<double>() > 0) map = feedback::affine_onto(scores, state.probe_mean, state.probe_deviation);
+  if (!state.probes.empty() && state.trainer->version() > 0) {
+    const auto scores = measure(state, metrics);
+    metrics.score_drift.Set((scores.mean().item<double>() - state.probe_mean) /
+                            state.probe_deviation);
+    if (scores.std().item<double>() > 0)
+      map = feedback::affine_onto(scores, state.probe_mean, state.probe_deviation);
   }
   auto snapshot = state.trainer->snapshot(state.lineage, map);
   snapshot.model = "pm";
-  state.published.push(publish_snapshot(snapshot, state.options.shared_memory), state.trainer->version());
+  state.published.push(publish_snapshot(snapshot, state.options.shared_memory, metrics.weights),
+                       state.trainer->version());
 }
 
 void show(const feedback::PmStats& stats, const metrics::PmTrainerMetrics& metrics) {
@@ -64,16 +57,23 @@ void show(const feedback::PmStats& stats, const metrics::PmTrainerMetrics& metri
 void complete_batch(PmTrainerState& state, const metrics::PmTrainerMetrics& metrics) {
   const auto& stats = state.trainer->stats();
   show(stats, metrics);
-  state.tokens += stats.tokens;
+  state.loop.count_read(stats.tokens);
   std::vector<int64_t> ids;
   for (const auto& source : state.in_batch) ids.push_back(source.work_id);
-  const nlohmann::json json{{"pairs", stats.pairs}, {"loss", stats.loss}, {"accuracy", stats.accuracy},
-                            {"margin", stats.margin_mean}, {"label_entropy", stats.label_entropy}, {"grad_norm", stats.grad_norm},
-                            {"tokens", stats.tokens}};
+  const nlohmann::json json{{"pairs", stats.pairs},
+                            {"loss", stats.loss},
+                            {"accuracy", stats.accuracy},
+                            {"margin", stats.margin_mean},
+                            {"label_entropy", stats.label_entropy},
+                            {"grad_norm", stats.grad_norm},
+                            {"tokens", stats.tokens},
+                            {"cut", std::exchange(state.cut_in_batch, 0)}};
   state.log.trained(stats.version, ids, json.dump(), [&state, sources = std::move(state.in_batch)] {
     for (const auto& source : sources) {
-      if (source.peer.peer != 0) state.ports.acknowledge(source.peer, source.sequence);
-      else state.work.release(source.work_id);
+      if (source.peer.peer != 0)
+        state.ports.acknowledge(source.peer, source.sequence);
+      else
+        state.work.release(source.work_id);
     }
   });
   state.in_batch.clear();
@@ -85,19 +85,25 @@ void begin_batch(PmTrainerState& state) {
   while (!state.queue.empty() && static_cast<int64_t>(batch.size()) < state.options.batch) {
     batch.push_back(std::move(state.queue.front().pair));
     state.in_batch.push_back(state.queue.front().source);
+    state.cut_in_batch += state.queue.front().cut;
     state.queue.pop_front();
   }
   state.trainer->begin(std::move(batch));
 }
 
-void save(PmTrainerState& state, const metrics::CheckpointMetrics& metrics) {
-  state.log.checkpoint(state.trainer->version(), [&](const auto& dir) { state.trainer->save(dir); }, metrics);
+// Offline the PM is measured at its checkpoints: the measurement costs a third of a batch.
+void save(PmTrainerState& state, const Metrics& metrics) {
+  state.log.checkpoint(
+      state.trainer->version(), [&](const auto& dir) { state.trainer->save(dir); },
+      metrics.checkpoint);
+  if (!state.options.online && !state.probes.empty()) (void)measure(state, metrics.pm);
 }
 
 // Everything is in the ledger: write what the phase leaves behind, and go.
-void finish(Self self, const metrics::CheckpointMetrics& metrics) {
+void finish(Self self, const Metrics& metrics) {
   auto& state = self->state;
-  if (state.finish_checkpoint && state.trainer->version() > state.log.checkpointed()) save(state, metrics);
+  if (state.finish_checkpoint && state.trainer->version() > state.log.checkpointed())
+    save(state, metrics);
   if (state.finish_result && !state.options.result.empty()) {
     auto snapshot = state.trainer->snapshot(state.lineage);
     snapshot.model = "pm";
@@ -106,127 +112,130 @@ void finish(Self self, const metrics::CheckpointMetrics& metrics) {
   self->quit();
 }
 
-void tick(Self self, const metrics::PmTrainerMetrics& metrics, const metrics::CheckpointMetrics& checkpoint_metrics) {
+// One micro-batch, a checkpoint, or the start of a batch.
+bool step(Self self, const Metrics& metrics) {
   auto& state = self->state;
-  at::set_num_threads(state.options.threads);
-  ++state.progress;
   if (state.trainer->busy()) {
-    if (state.trainer->advance()) complete_batch(state, metrics);
+    if (state.trainer->advance()) complete_batch(state, metrics.pm);
   } else if (state.log.due(state.trainer->version())) {
-    save(state, checkpoint_metrics);
+    save(state, metrics);
   } else if (const auto queued = static_cast<int64_t>(state.queue.size());
              !state.finishing && !state.log.awaits_checkpoint(state.trainer->version()) &&
-             (queued >= state.options.batch || (!state.options.online && queued > 0 && state.work.is_drained()))) {
+             (queued >= state.options.batch ||
+              (!state.options.online && queued > 0 && state.work.is_drained()))) {
     begin_batch(state);
   } else {
-    state.ticking = false;
-    if (state.finishing && state.log.settled()) finish(self, checkpoint_metrics);
-    return;
+    if (state.finishing && state.log.settled()) finish(self, metrics);
+    return false;
   }
-  self->send(self, Tick{});
+  return true;
 }
 
-void wake(Self self) {
-  if (self->state.ticking) return;
-  self->state.ticking = true;
-  self->send(self, Tick{});
-}
-
-void set_up_probes(PmTrainerState& state) {
-  for (const auto& probe : state.options.probes) {
-    state.probes.push_back(state.text->example(probe.prompt, probe.first, state.options.max_tokens).tokens);
-    state.probes.push_back(state.text->example(probe.prompt, probe.second, state.options.max_tokens).tokens);
-  }
-  if (state.probes.size() < 2) return;
-  const auto scores = probe_scores(state);
-  state.probe_mean = scores.mean().item<double>();
-  state.probe_deviation = scores.std().item<double>();
+// A pair that cannot be read, rendered or believed is nobody's to train on.
+void refuse(PmTrainerState& state, int64_t id, const std::exception& why,
+            const metrics::PmTrainerMetrics& metrics) {
+  metrics.dropped_schema.Increment();
+  state.work.record(Quarantine{id, why.what()}, id);
 }
 
 }  // namespace
 
-PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring, std::shared_ptr<const PhaseModels> models,
-                                               PmTrainerOptions options, metrics::PmTrainerMetrics metrics,
-                                               metrics::CheckpointMetrics checkpoint_metrics, metrics::StageMetrics stage) {
+PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
+                                               std::shared_ptr<const PhaseModels> models,
+                                               PmTrainerOptions options,
+                                               metrics::PmTrainerMetrics pm_metrics,
+                                               metrics::CheckpointMetrics checkpoint_metrics,
+                                               metrics::StageMetrics stage) {
   install_fault_handler(self);
+  const Metrics metrics{pm_metrics, checkpoint_metrics};
   auto& state = self->state;
   state.options = std::move(options);
   state.lineage = wiring.hello.lineage;
   at::set_num_threads(state.options.threads);
   make_trainer(state, *models);
-  set_up_probes(state);   // of the starting weights, before a checkpoint replaces them: the scale survives a restore
+  set_up_probes(state, metrics.pm);  // of the starting weights, before a checkpoint replaces them:
+                                     // the scale survives a restore
   const auto handle = caf::actor_cast<PmTrainerActor>(self);
   state.ports = Ports(std::move(wiring), "pm_trainer", 0);
   state.work = WorkClient(&state.ports, state.options.kinds, 2 * state.options.batch);
-  state.log = TrainingLog(state.options.model, &state.work,
-                          store::CheckpointStore(state.options.checkpoints, state.options.keep_checkpoints), state.lineage,
-                          state.options.checkpoint_every);
+  state.log =
+      TrainingLog(state.options.model, &state.work,
+                  store::CheckpointStore(state.options.checkpoints, state.options.keep_checkpoints),
+                  state.lineage, state.options.checkpoint_every);
   if (const auto from = state.log.restore(); !from.empty()) {
     state.trainer->restore(from);
-    checkpoint_metrics.resumes.Increment();
+    metrics.checkpoint.resumes.Increment();
   }
   state.published = Outbox(&state.ports);
   if (state.options.online) {
     state.published.add_link(state.ports.connect<>(handle, Arrow::kWeights, 0, 0));
     state.ports.bind<Preference>(handle, Arrow::kPreference, 0, 4 * state.options.batch);
-    publish(state, metrics);
+    publish(state, metrics.pm);
   }
   state.work.connect(handle);
   state.work.start();
-  auto clock = std::make_shared<metrics::BusyClock>(stage, Clock::now());
+  state.loop = ComputeLoop("pm_trainer/0", state.options.threads, stage);
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
         s.log.committed(s.work.handle(event));
         (void)s.published.handle(event);
-        wake(self);
+        s.loop.wake(self);
       },
-      [self, metrics, checkpoint_metrics, clock](Tick) {
-        clock->enter(metrics::StageState::kBusy, Clock::now());
-        tick(self, metrics, checkpoint_metrics);
-        clock->enter(self->state.ticking ? metrics::StageState::kBusy : metrics::StageState::kWaitIn, Clock::now());
-      },
+      [self, metrics](Tick) { self->state.loop.tick(self, [&] { return step(self, metrics); }); },
       [self](const FinishRole& finish) {
         self->state.finishing = true;
         self->state.finish_checkpoint = finish.checkpoint;
         self->state.finish_result = finish.complete;
-        wake(self);
+        self->state.loop.wake(self);
       },
-      [self, clock](Probe) {
+      [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-        clock->flush(Clock::now());
-        return RoleReport{.name = "pm_trainer/0", .progress = s.progress, .tokens = s.tokens,
-                          .state = "version " + std::to_string(s.trainer->version()) + ", " + std::to_string(s.queue.size()) + " pairs queued"};
+
+        return s.loop.report(s.loop.read(), "version " + std::to_string(s.trainer->version()) +
+                                                ", " + std::to_string(s.queue.size()) +
+                                                " pairs queued");
       },
-      [self](const From<WorkItem>& item) {
+      [self, metrics](const From<WorkItem>& item) {
         auto& s = self->state;
         if (!s.work.accept(item)) return;
         s.seen.insert(item.message.work_id);
         try {
           const auto work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
-          s.queue.push_back({to_pair(s, item.message.work_id, work.prompt, work.first, work.second, work.p_first, work.source),
-                             {.work_id = item.message.work_id}});
-        } catch (const std::exception& e) {   // a comparison that cannot be read or rendered is nobody's to train on
-          s.work.record(Quarantine{item.message.work_id, e.what()}, item.message.work_id);
+          s.queue.push_back(to_pair(s, {.work_id = item.message.work_id}, work));
+        } catch (const std::exception& e) {
+          refuse(s, item.message.work_id, e, metrics.pm);
         }
-        wake(self);
+        s.loop.wake(self);
       },
       [self](const From<WorkDrained>& m) {
         self->state.work.drained(m.message);
-        wake(self);
+        self->state.loop.wake(self);
       },
       [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
-      [self](const From<Preference>& m) {
+      [self, metrics](const From<Preference>& m) {
         auto& s = self->state;
         const auto& p = m.message;
-        if (!s.seen.insert(p.work_id).second) {   // a pair judged again after its first judge was lost
+        if (!s.seen.insert(p.work_id)
+                 .second) {  // a pair judged again after its first judge was lost
           s.ports.acknowledge(m.from, m.sequence);
           return;
         }
-        s.queue.push_back({to_pair(s, p.work_id, p.prompt, p.first, p.second, p.p_first, "ai"),
-                           {.work_id = p.work_id, .peer = m.from, .sequence = m.sequence}});
-        wake(self);
+        try {
+          s.queue.push_back(to_pair(s,
+                                    {.work_id = p.work_id, .peer = m.from, .sequence = m.sequence},
+                                    {.prompt = p.prompt,
+                                     .first = p.first,
+                                     .second = p.second,
+                                     .p_first = p.p_first,
+                                     .source = "ai"}));
+        } catch (const std::exception&
+                     e) {  // the sender's mistake must not end the trainer, nor come back for ever
+          refuse(s, p.work_id, e, metrics.pm);
+          s.ports.acknowledge(m.from, m.sequence);
+        }
+        s.loop.wake(self);
       },
   };
 }

@@ -2,15 +2,56 @@
 
 #include <algorithm>
 
+#include "actors/link_meter.hpp"
+
 namespace charter::actors {
+
+std::optional<uint64_t> Ports::send(Peer to, uint16_t type, const std::string& body) {
+  const auto sequence = wiring_.transport->send(to.link, to.peer, type, body);
+  const auto link = links_.find(to.link);
+  if (sequence && link != links_.end() && link->second) link->second->sent(type);
+  return sequence;
+}
+
+void Ports::announce(Peer to, uint16_t type, std::string body) {
+  wiring_.transport->announce(to.link, to.peer, type, std::move(body));
+  if (const auto link = links_.find(to.link); link != links_.end() && link->second)
+    link->second->sent(type);
+}
+
+void Ports::close() {
+  for (const auto& [link, end] : links_) {
+    if (end) wiring_.meter->closing(link);
+    wiring_.transport->close(link);
+  }
+  links_.clear();
+}
+
+std::shared_ptr<const LinkEnd> Ports::meter_end(Arrow arrow) const {
+  return wiring_.meter ? wiring_.meter->end(role_ + "/" + std::to_string(index_), arrow) : nullptr;
+}
+
+void Ports::count_received(const LinkEnd* end, uint16_t type, bool good) {
+  if (end == nullptr) return;
+  good ? end->received(type) : end->refused();
+}
+
+void Ports::keep(transport::LinkId link, std::shared_ptr<const LinkEnd> end) {
+  if (end) wiring_.meter->opened(link, end);
+  links_[link] = std::move(end);
+}
 
 std::vector<int64_t> Outbox::handle(const LinkEvent& event) {
   using Kind = LinkEvent::Kind;
   if (std::find(links_.begin(), links_.end(), event.from.link) == links_.end()) return {};
   std::vector<int64_t> done;
   switch (event.kind) {
-    case Kind::kCredit: credit_[event.from] = event.number; break;
-    case Kind::kDown: credit_.erase(event.from); break;
+    case Kind::kCredit:
+      credit_[event.from] = event.number;
+      break;
+    case Kind::kDown:
+      credit_.erase(event.from);
+      break;
     case Kind::kAcked:
       if (auto it = find_sent(event.from, static_cast<uint64_t>(event.number)); it != sent_.end()) {
         done.push_back(it->second.tag);
@@ -25,7 +66,8 @@ std::vector<int64_t> Outbox::handle(const LinkEvent& event) {
           sent_.erase(it);
         }
       break;
-    default: break;
+    default:
+      break;
   }
   flush();
   return done;
@@ -34,8 +76,8 @@ std::vector<int64_t> Outbox::handle(const LinkEvent& event) {
 Outbox::Sent::iterator Outbox::find_sent(Peer from, uint64_t sequence) {
   auto exact = sent_.find({from, sequence});
   if (exact != sent_.end()) return exact;
-  // A restarted server answers for its predecessor under a new peer id; a connecting end has one peer and numbers its
-  // messages once a link, so the link and the sequence name the message.
+  // A restarted server answers for its predecessor under a new peer id; a connecting end has one
+  // peer and numbers its messages once a link, so the link and the sequence name the message.
   return std::find_if(sent_.begin(), sent_.end(), [&](const auto& entry) {
     return entry.first.first.link == from.link && entry.first.second == sequence;
   });

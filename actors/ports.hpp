@@ -1,5 +1,6 @@
-// The actor side of links: opens them with callbacks that become CAF messages, sends typed messages, and closes them when
-// the actor's state goes. Owned by one actor; the callbacks run on the transport's thread and only send to the mailbox.
+// The actor side of links: opens them with callbacks that become CAF messages, sends typed
+// messages, and closes them when the actor's state goes. Owned by one actor; the callbacks run on
+// the transport's thread and only send to the mailbox.
 #pragma once
 #include <atomic>
 #include <deque>
@@ -16,16 +17,28 @@
 
 namespace charter::actors {
 
-// True when `type` was T's number and it has been handled (delivered, or reported as malformed).
+class LinkEnd;
+
+enum class Delivery { kOtherType, kMalformed, kDelivered };
+
 template <class T, class Handle>
-bool deliver(const Handle& handle, Peer from, uint64_t sequence, uint16_t type, const std::string& body) {
-  if (type != kWireType<T>) return false;
-  if (auto message = transport::decode_body<T>(body))
-    caf::anon_send(handle, From<T>{from, sequence, std::move(*message)});
-  else
-    caf::anon_send(handle, LinkEvent{.kind = LinkEvent::Kind::kMalformed, .from = from,
-                                     .number = static_cast<int64_t>(sequence)});
-  return true;
+Delivery deliver_as(const Handle& handle, Peer from, uint64_t sequence, const std::string& body) {
+  auto message = transport::decode_body<T>(body);
+  if (!message) return Delivery::kMalformed;
+  caf::anon_send(handle, From<T>{from, sequence, std::move(*message)});
+  return Delivery::kDelivered;
+}
+
+// Gives the actor the message, if its type is one of those the actor takes on this arrow.
+template <class... Received, class Handle>
+Delivery deliver(const Handle& handle, [[maybe_unused]] Peer from,
+                 [[maybe_unused]] uint64_t sequence, [[maybe_unused]] uint16_t type,
+                 [[maybe_unused]] const std::string& body) {
+  Delivery result = Delivery::kOtherType;
+  (void)((type == kWireType<Received> &&
+          (result = deliver_as<Received>(handle, from, sequence, body), true)) ||
+         ...);
+  return result;
 }
 
 class Ports {
@@ -44,8 +57,8 @@ class Ports {
     return *this;
   }
 
-  // Opens the arrow's end. Received: the messages this actor takes on it. credit: how many of them each peer may have
-  // outstanding at first.
+  // Opens the arrow's end. Received: the messages this actor takes on it. credit: how many of them
+  // each peer may have outstanding at first.
   template <class... Received, class Handle>
   transport::LinkId bind(const Handle& handle, Arrow arrow, int32_t server, int64_t credit) {
     return open<Received...>(handle, arrow, server, credit, true);
@@ -58,37 +71,29 @@ class Ports {
   // The message's sequence, or nothing without credit.
   template <class T>
   [[nodiscard]] std::optional<uint64_t> send(Peer to, const T& message) {
-    return wiring_.transport->send(to.link, to.peer, kWireType<T>, transport::encode_body(message));
+    return send(to, kWireType<T>, transport::encode_body(message));
   }
-  [[nodiscard]] std::optional<uint64_t> send(Peer to, uint16_t type, const std::string& body) {
-    return wiring_.transport->send(to.link, to.peer, type, body);
-  }
+  [[nodiscard]] std::optional<uint64_t> send(Peer to, uint16_t type, const std::string& body);
   // Idempotent, without credit; peer 0: every peer of the link, also those that come up later.
   template <class T>
   void announce(Peer to, const T& message) {
-    wiring_.transport->announce(to.link, to.peer, kWireType<T>, transport::encode_body(message));
+    announce(to, kWireType<T>, transport::encode_body(message));
   }
   void acknowledge(Peer peer, uint64_t sequence) {
     if (sequence != 0) wiring_.transport->acknowledge(peer.link, peer.peer, sequence);
   }
   void grant(Peer peer, int64_t n) { wiring_.transport->grant(peer.link, peer.peer, n); }
-  [[nodiscard]] std::optional<Arrow> arrow(transport::LinkId link) const {
-    auto it = links_.find(link);
-    return it == links_.end() ? std::nullopt : std::optional(it->second);
-  }
   [[nodiscard]] const Wiring& wiring() const { return wiring_; }
-  [[nodiscard]] const std::map<transport::LinkId, Arrow>& links() const { return links_; }
-  void close() {
-    for (const auto& [link, arrow] : links_) wiring_.transport->close(link);
-    links_.clear();
-  }
+  void close();
 
  private:
   template <class... Received, class Handle>
-  transport::LinkId open(const Handle& handle, Arrow arrow, int32_t server, int64_t credit, bool bind) {
+  transport::LinkId open(const Handle& handle, Arrow arrow, int32_t server, int64_t credit,
+                         bool bind) {
     using Kind = LinkEvent::Kind;
-    // The link's id is known only when bind or connect returns. Both wait for the transport's thread to finish opening, not
-    // for the events that follow, so a callback that runs earlier waits here for a moment.
+    // The link's id is known only when bind or connect returns. Both wait for the transport's
+    // thread to finish opening, not for the events that follow, so a callback that runs earlier
+    // waits here for a moment.
     auto id = std::make_shared<std::atomic<transport::LinkId>>(0);
     const auto from = [id](transport::PeerId peer) {
       transport::LinkId link;
@@ -100,47 +105,68 @@ class Ports {
       caf::anon_send(handle, LinkEvent{.kind = Kind::kUp, .from = from(peer), .hello = hello});
     };
     events.peer_down = [=](transport::PeerId peer, std::string reason) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kDown, .from = from(peer), .text = std::move(reason)});
+      caf::anon_send(handle,
+                     LinkEvent{.kind = Kind::kDown, .from = from(peer), .text = std::move(reason)});
     };
     events.acked = [=](transport::PeerId peer, uint64_t sequence) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kAcked, .from = from(peer), .number = static_cast<int64_t>(sequence)});
+      caf::anon_send(handle, LinkEvent{.kind = Kind::kAcked,
+                                       .from = from(peer),
+                                       .number = static_cast<int64_t>(sequence)});
     };
     events.credit = [=](transport::PeerId peer, int64_t available) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kCredit, .from = from(peer), .number = available});
+      caf::anon_send(handle,
+                     LinkEvent{.kind = Kind::kCredit, .from = from(peer), .number = available});
     };
     events.lost = [=](transport::PeerId peer, std::vector<uint64_t> sequences) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kLost, .from = from(peer), .sequences = std::move(sequences)});
+      caf::anon_send(
+          handle,
+          LinkEvent{.kind = Kind::kLost, .from = from(peer), .sequences = std::move(sequences)});
     };
     events.refused = [=](std::string reason) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
+      caf::anon_send(handle,
+                     LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
     };
-    // Unused where the actor receives nothing on this arrow.
-    events.delivered = [=](transport::PeerId peer, uint64_t sequence, [[maybe_unused]] uint16_t type, std::string body,
-                           std::vector<transport::Blob>) {
+    const auto end = meter_end(arrow);
+    // A message that does not decode, or that this actor does not take here, is counted and
+    // refused. It is acknowledged, for sending it again would not make it better, and kept from the
+    // actor, whom it must not end.
+    events.delivered = [=, wire = std::weak_ptr(wiring_.transport)](
+                           transport::PeerId peer, uint64_t sequence, uint16_t type,
+                           const std::string& body, const std::vector<transport::Blob>&) {
       const Peer source = from(peer);
-      if (!(deliver<Received>(handle, source, sequence, type, body) || ...))
-        caf::anon_send(handle, LinkEvent{.kind = Kind::kMalformed, .from = source, .number = static_cast<int64_t>(sequence)});
+      const bool good =
+          deliver<Received...>(handle, source, sequence, type, body) == Delivery::kDelivered;
+      count_received(end.get(), type, good);
+      if (const auto transport = good ? nullptr : wire.lock())
+        transport->acknowledge(source.link, peer, sequence);
     };
-    events.announced = [=]([[maybe_unused]] transport::PeerId peer, [[maybe_unused]] uint16_t type, std::string body) {
-      (void)(deliver<Received>(handle, from(peer), 0, type, body) || ...);
+    // Announcements go to every peer, also to those they do not concern.
+    events.announced = [=](transport::PeerId peer, uint16_t type, const std::string& body) {
+      const auto result = deliver<Received...>(handle, from(peer), 0, type, body);
+      count_received(end.get(), type, result != Delivery::kMalformed);
     };
     const auto options = wiring_.options(role_, index_, credit);
     const auto address = wiring_.addresses.address(arrow, server);
     const auto link = bind ? wiring_.transport->bind(options, address, std::move(events))
                            : wiring_.transport->connect(options, address, std::move(events));
     id->store(link, std::memory_order_release);
-    links_[link] = arrow;
+    keep(link, end);
     return link;
   }
+  void announce(Peer to, uint16_t type, std::string body);
+  [[nodiscard]] std::shared_ptr<const LinkEnd> meter_end(
+      Arrow arrow) const;  // none without a meter
+  static void count_received(const LinkEnd* end, uint16_t type, bool good);
+  void keep(transport::LinkId link, std::shared_ptr<const LinkEnd> end);
 
   Wiring wiring_;
   std::string role_;
   int32_t index_ = 0;
-  std::map<transport::LinkId, Arrow> links_;
+  std::map<transport::LinkId, std::shared_ptr<const LinkEnd>> links_;
 };
 
-// Messages on their way over one arrow: kept until they are acknowledged, sent as credit allows to the peer that has most of
-// it. A tag (a work id, say) says what an acknowledgement was for.
+// Messages on their way over one arrow: kept until they are acknowledged, sent as credit allows to
+// the peer that has most of it. A tag (a work id, say) says what an acknowledgement was for.
 class Outbox {
  public:
   explicit Outbox(Ports* ports = nullptr) : ports_(ports) {}

@@ -1,5 +1,6 @@
-// Trains the policy: on leased conversations in sl_train (SFT), on batches of scored trajectories in rl (PPO). One micro-batch a
-// message. Each PPO version is published; at the end of its phase it leaves a merged model behind.
+// Trains the policy: on leased conversations in sl_train (SFT), on batches of scored trajectories
+// in rl (PPO). One micro-batch a message. Each PPO version is published; at the end of its phase it
+// leaves a merged model behind.
 #pragma once
 #include <deque>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/compute_loop.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/training_log.hpp"
@@ -20,11 +22,11 @@ namespace charter::actors {
 
 struct LearnerOptions {
   int32_t threads = 1;
-  bool ppo = false;                       // rl; else sl_train
-  std::string start;                      // weights it starts from: base, sl_cai
-  std::string result;                     // weights it leaves: sl_cai, rl_cai
+  bool ppo = false;    // rl; else sl_train
+  std::string start;   // weights it starts from: base, sl_cai
+  std::string result;  // weights it leaves: sl_cai, rl_cai
   int64_t batch = 8;
-  int64_t max_tokens = 256;               // SFT: of a conversation
+  int64_t max_tokens = 256;  // SFT: of a conversation
   model::AdamWOptions optimizer;
   rl::PpoOptions options;
   uint64_t seed = 0;
@@ -45,17 +47,24 @@ struct LearnerState {
   WorkClient work;
   Outbox published;
   TrainingLog log;
-  std::deque<std::pair<int64_t, model::SftExample>> examples;      // leased, not yet in a batch
-  std::vector<int64_t> in_batch;                         // their work ids
-  std::deque<From<Batch>> batches;                       // PPO: waiting; the front one is under way while busy
-  bool ticking = false, finishing = false, finish_checkpoint = true, finish_result = false;
+  struct WaitingExample {
+    int64_t work_id = 0;
+    model::SftExample example;
+    bool cut = false;  // longer than max_tokens: lost its beginning
+  };
+  std::deque<WaitingExample> examples;  // leased, not yet in a batch
+  int64_t cut_in_batch = 0;
+  std::vector<int64_t> in_batch;    // their work ids
+  std::deque<From<Batch>> batches;  // PPO: waiting; the front one is under way while busy
+  ComputeLoop loop;
+  bool finishing = false, finish_checkpoint = true, finish_result = false;
   int64_t lineage = 0;
-  int64_t progress = 0, tokens = 0;
 };
 
-LearnerActor::behavior_type ppo_learner(LearnerActor::stateful_pointer<LearnerState> self, Wiring wiring,
-                                        std::shared_ptr<const PhaseModels> models, LearnerOptions options,
-                                        metrics::LearnerMetrics metrics, metrics::CheckpointMetrics checkpoint_metrics,
+LearnerActor::behavior_type ppo_learner(LearnerActor::stateful_pointer<LearnerState> self,
+                                        Wiring wiring, std::shared_ptr<const PhaseModels> models,
+                                        LearnerOptions options, metrics::LearnerMetrics metrics,
+                                        metrics::CheckpointMetrics checkpoint_metrics,
                                         metrics::StageMetrics stage);
 
 }  // namespace charter::actors

@@ -127,9 +127,6 @@ void on_work_event(PromptSourceState& state, const LinkEvent& event,
       state.workers.erase(event.from);
       break;
     }
-    case Kind::kMalformed:
-      state.ports.acknowledge(event.from, static_cast<uint64_t>(event.number));
-      break;
     case Kind::kRefused:
       break;
   }

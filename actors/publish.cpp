@@ -2,12 +2,33 @@
 
 namespace charter::actors {
 
-WeightsReady publish_snapshot(const model::Snapshot& snapshot, const std::filesystem::path& directory) {
+WeightsReady publish_snapshot(const model::Snapshot& snapshot,
+                              const std::filesystem::path& directory,
+                              const metrics::WeightPublishMetrics& metrics) {
+  const auto start = std::chrono::steady_clock::now();
   const auto path = directory / (snapshot.model + "-" + std::to_string(snapshot.lineage) + "-" +
                                  std::to_string(snapshot.version) + ".safetensors");
   const auto checksum = model::write_snapshot(snapshot, path, /*durable=*/false);
-  return {.model = snapshot.model, .lineage = snapshot.lineage, .version = snapshot.version, .path = path.string(),
-          .checksum = checksum, .bytes = static_cast<int64_t>(std::filesystem::file_size(path))};
+  metrics.seconds.Observe(seconds_since(start));
+  return {.model = snapshot.model,
+          .lineage = snapshot.lineage,
+          .version = snapshot.version,
+          .path = path.string(),
+          .checksum = checksum,
+          .bytes = static_cast<int64_t>(std::filesystem::file_size(path))};
+}
+
+std::optional<model::Snapshot> take_snapshot(const WeightsReady& ready, bool must,
+                                             const metrics::WeightApplyMetrics& metrics) {
+  if (!std::filesystem::exists(ready.path)) return std::nullopt;
+  try {
+    return model::read_snapshot(ready.path);
+  } catch (const std::runtime_error&) {
+    if (!std::filesystem::exists(ready.path)) return std::nullopt;  // replaced meanwhile
+    metrics.checksum_failures.Increment();
+    if (must) throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace charter::actors

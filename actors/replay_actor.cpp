@@ -1,24 +1,40 @@
 #include "actors/replay_actor.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "actors/fault_handler.hpp"
 
 namespace charter::actors {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+constexpr auto kShowInterval = std::chrono::seconds(1);
+
 void observe(const rl::ReplayBatch& batch, int64_t version, const metrics::ReplayMetrics& metrics) {
   for (const auto& scored : batch.trajectories) {
     const auto& versions = scored.trajectory.policy_versions;
-    metrics.sample_staleness_versions.Observe(static_cast<double>(version - rl::oldest_version(scored.trajectory)));
-    metrics.trajectory_version_span.Observe(static_cast<double>(versions.back() - versions.front()));
+    metrics.sample_staleness_versions.Observe(
+        static_cast<double>(version - rl::oldest_version(scored.trajectory)));
+    metrics.trajectory_version_span.Observe(
+        static_cast<double>(versions.back() - versions.front()));
   }
   metrics.dropped_stale.Increment(static_cast<double>(batch.dropped.size()));
 }
 
 void give_back(ReplayActorState& state, const std::vector<rl::Dropped>& dropped) {
-  for (const auto& entry : dropped)
+  for (const auto& entry : dropped) {
+    state.arrived.erase(entry.work_id);
     state.returns.push(Returned{{entry.work_id}, rl::name(entry.reason)}, 0);
+  }
+}
+
+void show_queue(const ReplayActorState& state, const metrics::QueueMetrics& queue) {
+  const auto now = Clock::now();
+  auto oldest = now;
+  for (const auto& [id, at] : state.arrived) oldest = std::min(oldest, at);
+  queue.depth.Set(static_cast<double>(state.buffer.size()));
+  queue.oldest_age_seconds.Set(std::chrono::duration<double>(now - oldest).count());
 }
 
 // The version a batch sent now will be trained from: every batch under way raises it by one.
@@ -26,7 +42,8 @@ int64_t version_at_training(const ReplayActorState& state) {
   return state.version + static_cast<int64_t>(state.sent.size());
 }
 
-void send_batches(ReplayActorState& state, const metrics::ReplayMetrics& metrics, const metrics::QueueMetrics& queue) {
+void send_batches(ReplayActorState& state, const metrics::ReplayMetrics& metrics,
+                  const metrics::QueueMetrics& queue) {
   while (state.credit > 0 && state.buffer.size() >= state.options.batch) {
     const int64_t version = version_at_training(state);
     auto batch = state.buffer.sample(state.options.batch, state.options.lineage, version);
@@ -35,34 +52,51 @@ void send_batches(ReplayActorState& state, const metrics::ReplayMetrics& metrics
     if (batch.trajectories.empty()) break;
     const auto count = static_cast<int64_t>(batch.trajectories.size());
     const auto sequence = state.ports.send(state.learner, Batch{batch.trajectories});
-    if (!sequence) {   // the credit went with the learner; the store takes them back
+    if (!sequence) {  // the credit went with the learner; the store takes them back
       state.credit = 0;
       for (auto& scored : batch.trajectories) (void)state.buffer.insert(std::move(scored));
       break;
     }
     state.sent[*sequence] = count;
-    for (const auto& scored : batch.trajectories) state.taken.insert(scored.trajectory.work_id);
+    for (const auto& scored : batch.trajectories) {
+      state.taken.insert(scored.trajectory.work_id);
+      state.arrived.erase(scored.trajectory.work_id);
+    }
     --state.credit;
   }
-  queue.depth.Set(static_cast<double>(state.buffer.size()));
+  show_queue(state, queue);
 }
 
-void insert(ReplayActorState& state, const From<rl::ScoredTrajectory>& m, const metrics::ReplayMetrics& metrics) {
+bool finite(const rl::ScoredTrajectory& scored) {
+  const auto all = [](const std::vector<float>& values) {
+    return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+  };
+  return std::isfinite(scored.score) && all(scored.ref_logprobs) &&
+         all(scored.trajectory.behavior_logprobs);
+}
+
+void insert(ReplayActorState& state, const From<rl::ScoredTrajectory>& m,
+            const metrics::ReplayMetrics& metrics) {
   const int64_t id = m.message.trajectory.work_id;
-  if (state.taken.contains(id)) {   // the lease was issued again, and the first answer is with the learner
+  if (state.taken.contains(
+          id)) {  // the lease was issued again, and the first answer is with the learner
     state.ports.acknowledge(m.from, m.sequence);
     return;
   }
   const auto defect = rl::defect(m.message);
   switch (state.buffer.insert(m.message)) {
     case rl::InsertResult::kInserted:
-    case rl::InsertResult::kDuplicate: break;
+      state.arrived[id] = Clock::now();
+      break;
+    case rl::InsertResult::kDuplicate:
+      break;
     case rl::InsertResult::kDefective:
-      metrics.dropped_nan.Increment();
+      (finite(m.message) ? metrics.dropped_schema : metrics.dropped_nan).Increment();
       state.returns.push(Quarantine{id, defect}, 0);
       break;
     case rl::InsertResult::kFull:
-      // Admission bounds what is in flight below the capacity; arriving here means a duplicate generation won.
+      // Admission bounds what is in flight below the capacity; arriving here means a duplicate
+      // generation won.
       metrics.dropped_filter.Increment();
       state.returns.push(Returned{{id}, "replay buffer full"}, 0);
       break;
@@ -72,8 +106,9 @@ void insert(ReplayActorState& state, const From<rl::ScoredTrajectory>& m, const 
 
 }  // namespace
 
-ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActorState> self, Wiring wiring,
-                                        ReplayActorOptions options, metrics::ReplayMetrics metrics,
+ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActorState> self,
+                                        Wiring wiring, ReplayActorOptions options,
+                                        metrics::ReplayMetrics metrics,
                                         metrics::QueueMetrics queue) {
   install_fault_handler(self);
   auto& state = self->state;
@@ -86,28 +121,35 @@ ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActo
   queue.capacity.Set(static_cast<double>(options.replay.capacity));
   state.returns = Outbox(&state.ports);
   state.returns.add_link(state.ports.connect<Committed>(handle, Arrow::kRecord, 0, 0));
-  state.scored_link = state.ports.bind<rl::ScoredTrajectory>(handle, Arrow::kScored, 0, options.replay.capacity);
+  state.scored_link =
+      state.ports.bind<rl::ScoredTrajectory>(handle, Arrow::kScored, 0, options.replay.capacity);
   state.batch_link = state.ports.bind<>(handle, Arrow::kBatch, 0, 0);
+  self->delayed_send(self, kShowInterval, Tick{});
   return {
       [self, metrics, queue](const LinkEvent& event) {
         auto& s = self->state;
         using Kind = LinkEvent::Kind;
         (void)s.returns.handle(event);
-        if (event.kind == Kind::kMalformed) s.ports.acknowledge(event.from, static_cast<uint64_t>(event.number));
         if (event.from.link == s.batch_link) {
           if (event.kind == Kind::kUp) s.learner = event.from;
           if (event.kind == Kind::kCredit) s.credit = event.number;
           if (event.kind == Kind::kDown) s.credit = 0;
-          if (event.kind == Kind::kAcked && s.sent.erase(static_cast<uint64_t>(event.number)) != 0) ++s.version;
+          if (event.kind == Kind::kAcked && s.sent.erase(static_cast<uint64_t>(event.number)) != 0)
+            ++s.version;
         }
         send_batches(s, metrics, queue);
       },
-      [](Tick) {},
+      [self, queue](Tick) {
+        show_queue(self->state, queue);
+        self->delayed_send(self, kShowInterval, Tick{});
+      },
       [self](FinishRole) { self->quit(); },
       [self](Probe) {
         const auto& s = self->state;
-        return RoleReport{.name = "replay_buffer/0", .progress = s.progress,
-                          .state = std::to_string(s.buffer.size()) + " buffered, version " + std::to_string(s.version)};
+        return RoleReport{.name = "replay_buffer/0",
+                          .progress = s.progress,
+                          .state = std::to_string(s.buffer.size()) + " buffered, version " +
+                                   std::to_string(s.version)};
       },
       [self, metrics, queue](const From<rl::ScoredTrajectory>& m) {
         ++self->state.progress;

@@ -3,13 +3,12 @@
 #include <ATen/Parallel.h>
 
 #include "actors/fault_handler.hpp"
-#include "metrics/busy_clock.hpp"
+#include "actors/publish.hpp"
 
 namespace charter::actors {
 namespace {
 
 using Self = RewardActor::stateful_pointer<RewardState>;
-using Clock = std::chrono::steady_clock;
 
 // The conversation as the PM reads it: ended by the end-of-turn token, on which the score is read.
 std::vector<int32_t> pm_sequence(const RewardState& state, const rl::Trajectory& t) {
@@ -25,38 +24,46 @@ void add_reference_logprobs(const RewardState& state, std::vector<rl::ScoredTraj
   std::vector<std::vector<int32_t>> sequences;
   for (const auto& scored : batch) {
     auto tokens = scored.trajectory.prompt;
-    tokens.insert(tokens.end(), scored.trajectory.response.begin(), scored.trajectory.response.end());
+    tokens.insert(tokens.end(), scored.trajectory.response.begin(),
+                  scored.trajectory.response.end());
     sequences.push_back(std::move(tokens));
   }
   const auto& transformer = state.reference->transformer;
-  const auto packed = model::pack(sequences);
+  const auto packed = model::pack(sequences, transformer.embedding.device());
   const auto hidden = model::hidden_states(transformer, packed);
   for (size_t i = 0; i < batch.size(); ++i) {
     const auto& t = batch[i].trajectory;
-    const int64_t begin = packed.offsets[i] + static_cast<int64_t>(t.prompt.size()), end = packed.offsets[i + 1];
+    const int64_t begin = packed.offsets[i] + static_cast<int64_t>(t.prompt.size()),
+                  end = packed.offsets[i + 1];
     // Row p - 1 predicts token p.
-    const auto logprobs = model::token_logprobs(transformer, hidden.slice(0, begin - 1, end - 1), packed.tokens.slice(0, begin, end),
-                                                t.temperature)
+    const auto logprobs = model::token_logprobs(transformer, hidden.slice(0, begin - 1, end - 1),
+                                                packed.tokens.slice(0, begin, end), t.temperature)
+                              .cpu()
                               .contiguous();
-    batch[i].ref_logprobs.assign(logprobs.data_ptr<float>(), logprobs.data_ptr<float>() + logprobs.numel());
+    batch[i].ref_logprobs.assign(logprobs.data_ptr<float>(),
+                                 logprobs.data_ptr<float>() + logprobs.numel());
   }
 }
 
-void score_trajectories(RewardState& state, const metrics::RewardMetrics& metrics, const metrics::StageMetrics& stage) {
+void score_trajectories(RewardState& state, const metrics::RewardMetrics& metrics) {
   std::vector<rl::ScoredTrajectory> batch;
   std::vector<std::vector<int32_t>> sequences;
   int64_t tokens = 0;
   while (!state.trajectories.empty()) {
     auto& next = state.trajectories.front();
-    const auto length = static_cast<int64_t>(next.message.prompt.size() + next.message.response.size()) + 1;
+    const auto length =
+        static_cast<int64_t>(next.message.prompt.size() + next.message.response.size()) + 1;
     if (!batch.empty() && tokens + length > state.options.batch_tokens) break;
     tokens += length;
     state.unacknowledged.emplace(next.message.work_id, std::pair{next.from, next.sequence});
     sequences.push_back(pm_sequence(state, next.message));
-    batch.push_back({.trajectory = std::move(next.message), .score = 0, .pm_version = state.pm_version.number, .ref_logprobs = {}});
+    batch.push_back({.trajectory = std::move(next.message),
+                     .score = 0,
+                     .pm_version = state.pm_version.number,
+                     .ref_logprobs = {}});
     state.trajectories.pop_front();
   }
-  const auto scores = feedback::scores(*state.pm, sequences).contiguous();
+  const auto scores = feedback::scores(*state.pm, sequences).cpu().contiguous();
   add_reference_logprobs(state, batch);
   for (size_t i = 0; i < batch.size(); ++i) {
     batch[i].score = state.pm_map(scores.data_ptr<float>()[i]);
@@ -64,87 +71,107 @@ void score_trajectories(RewardState& state, const metrics::RewardMetrics& metric
     const int64_t id = batch[i].trajectory.work_id;
     state.scored.push(batch[i], id);
   }
-  stage.prompt_tokens.Increment(static_cast<double>(2 * tokens));
-  state.tokens += 2 * tokens;
+  state.loop.count_read(2 * tokens);  // once by the PM, once by the reference
 }
 
 void score_comparison(RewardState& state, const WorkItem& item) {
   const auto work = nlohmann::json::parse(item.payload).get<ComparisonWork>();
   const auto& text = *state.reference->text;
-  std::vector<std::vector<int32_t>> sequences{text.example(work.prompt, work.first, state.options.max_tokens).tokens,
-                                              text.example(work.prompt, work.second, state.options.max_tokens).tokens};
-  const auto scores = feedback::scores(*state.pm, sequences).contiguous();
-  const ScoreRecord record{.first = scores.data_ptr<float>()[0], .second = scores.data_ptr<float>()[1], .p_first = work.p_first,
-                           .purpose = work.purpose};
-  state.tokens += static_cast<int64_t>(sequences[0].size() + sequences[1].size());
-  state.work.record(Record{.work_id = item.work_id, .kind = item.kind, .body = nlohmann::json(record).dump()}, item.work_id);
+  std::vector<std::vector<int32_t>> sequences;
+  int64_t cut = 0;
+  for (const auto* response : {&work.first, &work.second}) {
+    auto example = text.example(work.prompt, *response, state.options.max_tokens);
+    cut += static_cast<int64_t>(example.cut > 0);
+    sequences.push_back(std::move(example.tokens));
+  }
+  const auto scores = feedback::scores(*state.pm, sequences).cpu().contiguous();
+  const ScoreRecord record{.first = scores.data_ptr<float>()[0],
+                           .second = scores.data_ptr<float>()[1],
+                           .p_first = work.p_first,
+                           .purpose = work.purpose,
+                           .cut = cut};
+  state.loop.count_read(static_cast<int64_t>(sequences[0].size() + sequences[1].size()));
+  state.work.record(
+      Record{.work_id = item.work_id, .kind = item.kind, .body = nlohmann::json(record).dump()},
+      item.work_id);
 }
 
 void record_activation(RewardState& state, const WorkItem& item) {
   const auto work = nlohmann::json::parse(item.payload).get<PromptWork>();
   std::vector<std::vector<int32_t>> sequences{state.reference->text->prompt(work.prompt)};
-  const auto packed = model::pack(sequences);
-  const auto rows = at::full({1}, packed.offsets[1] - 1, at::kLong);
-  const auto layers = model::layer_activations(state.reference->transformer, packed, rows).contiguous();   // [L, 1, H]
+  const auto device = state.reference->transformer.embedding.device();
+  const auto packed = model::pack(sequences, device);
+  const auto rows =
+      at::full({1}, packed.offsets[1] - 1, at::TensorOptions(at::kLong).device(device));
+  const auto layers = model::layer_activations(state.reference->transformer, packed, rows)
+                          .cpu()
+                          .contiguous();  // [L, 1, H]
   ActivationRecord record{.group = work.group, .split = work.split, .layers = {}, .values = {}};
   for (int64_t layer = layers.size(0) - 1; layer >= 0; layer -= state.options.activation_stride) {
     const float* row = layers.data_ptr<float>() + layer * layers.size(2);
     record.layers.push_back(layer);
     record.values.emplace_back(row, row + layers.size(2));
   }
-  state.tokens += static_cast<int64_t>(sequences[0].size());
-  state.work.record(Record{.work_id = item.work_id, .kind = item.kind, .body = nlohmann::json(record).dump()}, item.work_id);
+  state.loop.count_read(static_cast<int64_t>(sequences[0].size()));
+  state.work.record(
+      Record{.work_id = item.work_id, .kind = item.kind, .body = nlohmann::json(record).dump()},
+      item.work_id);
 }
 
 void work_item(RewardState& state) {
   const auto item = std::move(state.items.front());
   state.items.pop_front();
   try {
-    if (item.kind == "activation") record_activation(state, item);
-    else score_comparison(state, item);
+    if (item.kind == "activation")
+      record_activation(state, item);
+    else
+      score_comparison(state, item);
   } catch (const std::exception& e) {
     state.work.record(Quarantine{item.work_id, e.what()}, item.work_id);
   }
 }
 
-void tick(Self self, const metrics::RewardMetrics& metrics, const metrics::StageMetrics& stage) {
-  auto& state = self->state;
-  if (state.trajectories.empty() && state.items.empty()) {
-    state.ticking = false;
-    return;
-  }
-  at::set_num_threads(state.options.threads);
-  const c10::InferenceMode inference;
-  if (!state.trajectories.empty()) score_trajectories(state, metrics, stage);
-  else work_item(state);
-  ++state.progress;
-  self->send(self, Tick{});
+bool waits_for_pm(const RewardState& state) {
+  return state.options.follows_pm && state.pm_version.number < 0;
 }
 
-void wake(Self self) {
-  auto& state = self->state;
-  const bool waits = state.options.follows_pm && state.pm_version.number < 0;
-  if (state.ticking || waits) return;
-  state.ticking = true;
-  self->send(self, Tick{});
+// One batch of trajectories, or one work item.
+bool step(RewardState& state, const metrics::RewardMetrics& metrics) {
+  if (waits_for_pm(state) || (state.trajectories.empty() && state.items.empty())) return false;
+  const c10::InferenceMode inference;
+  if (!state.trajectories.empty())
+    score_trajectories(state, metrics);
+  else
+    work_item(state);
+  return true;
 }
 
 void apply_weights(Self self, const WeightsReady& ready, const metrics::RewardMetrics& metrics) {
   auto& state = self->state;
-  if (ready.model != "pm" || !state.options.follows_pm || !std::filesystem::exists(ready.path)) return;
+  if (ready.model != "pm" || !state.options.follows_pm) return;
   const model::WeightVersion version{ready.lineage, ready.version};
-  if (std::pair(version.lineage, version.number) <= std::pair(state.pm_version.lineage, state.pm_version.number)) return;
-  const auto snapshot = model::read_snapshot(ready.path);
-  state.pm = feedback::with_snapshot(state.models->load("pm_init")->transformer, snapshot);
-  state.pm_map = feedback::affine_from(snapshot.metadata);
+  if (std::pair(version.lineage, version.number) <=
+      std::pair(state.pm_version.lineage, state.pm_version.number))
+    return;
+  const auto start = std::chrono::steady_clock::now();
+  const bool waits = waits_for_pm(state);
+  if (!waits)
+    metrics.weights.version_lag.Set(static_cast<double>(version.number - state.pm_version.number));
+  const auto snapshot = take_snapshot(ready, waits, metrics.weights);
+  if (!snapshot) return;
+  state.pm = feedback::with_snapshot(state.models->load("pm_init")->transformer, *snapshot);
+  state.pm_map = feedback::affine_from(snapshot->metadata);
   state.pm_version = version;
   metrics.pm_version.Set(static_cast<double>(version.number));
-  wake(self);
+  metrics.weights.version_lag.Set(0);
+  metrics.weights.seconds.Observe(seconds_since(start));
+  state.loop.wake(self);
 }
 
 }  // namespace
 
-RewardActor::behavior_type reward(Self self, Wiring wiring, std::shared_ptr<const PhaseModels> models, RewardOptions options,
+RewardActor::behavior_type reward(Self self, Wiring wiring,
+                                  std::shared_ptr<const PhaseModels> models, RewardOptions options,
                                   metrics::RewardMetrics metrics, metrics::StageMetrics stage) {
   install_fault_handler(self);
   auto& state = self->state;
@@ -161,13 +188,16 @@ RewardActor::behavior_type reward(Self self, Wiring wiring, std::shared_ptr<cons
   state.scored = Outbox(&state.ports);
   if (state.options.serves_trajectories) {
     state.scored.add_link(state.ports.connect<>(handle, Arrow::kScored, 0, 0));
-    state.trajectory_link = state.ports.bind<rl::Trajectory>(handle, Arrow::kTrajectory, state.options.index, 32);
+    state.trajectory_link =
+        state.ports.bind<rl::Trajectory>(handle, Arrow::kTrajectory, state.options.index, 32);
   }
-  if (state.options.follows_pm) state.weights_link = state.ports.connect<WeightsReady>(handle, Arrow::kWeights, 0, 0);
+  if (state.options.follows_pm)
+    state.weights_link = state.ports.connect<WeightsReady>(handle, Arrow::kWeights, 0, 0);
   state.work = WorkClient(&state.ports, state.options.kinds, 8);
   state.work.connect(handle);
   state.work.start();
-  auto clock = std::make_shared<metrics::BusyClock>(stage, Clock::now());
+  state.loop =
+      ComputeLoop("reward/" + std::to_string(state.options.index), state.options.threads, stage);
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -181,39 +211,37 @@ RewardActor::behavior_type reward(Self self, Wiring wiring, std::shared_ptr<cons
         if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp)
           s.ports.announce(event.from, WeightsRequest{"pm", s.pm_version.number});
       },
-      [self, metrics, stage, clock](Tick) {
-        clock->enter(metrics::StageState::kBusy, Clock::now());
-        tick(self, metrics, stage);
-        clock->enter(self->state.ticking ? metrics::StageState::kBusy : metrics::StageState::kWaitIn, Clock::now());
+      [self, metrics](Tick) {
+        self->state.loop.tick(self, [&] { return step(self->state, metrics); });
       },
       [self](const FinishRole&) { self->quit(); },
-      [self, clock](Probe) {
+      [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-        clock->flush(Clock::now());
-        const bool waits = s.options.follows_pm && s.pm_version.number < 0;
-        return RoleReport{.name = "reward/" + std::to_string(s.options.index), .progress = s.progress, .tokens = s.tokens,
-                          .state = waits ? "waiting for PM weights"
-                                         : std::to_string(s.trajectories.size() + s.items.size()) + " queued, " +
-                                               std::to_string(s.scored.unacknowledged()) + " to replay"};
+        return s.loop.report(
+            s.loop.read(),
+            waits_for_pm(s) ? "waiting for PM weights"
+                            : std::to_string(s.trajectories.size() + s.items.size()) + " queued, " +
+                                  std::to_string(s.scored.unacknowledged()) + " to replay");
       },
       [self](const From<WorkItem>& item) {
         if (!self->state.work.accept(item)) return;
         self->state.items.push_back(item.message);
-        wake(self);
+        self->state.loop.wake(self);
       },
       [](const From<WorkDrained>&) {},
       [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
-      [self](const From<rl::Trajectory>& m) {
+      [self, metrics](const From<rl::Trajectory>& m) {
         auto& s = self->state;
-        const auto why = rl::defect(m.message);
-        if (!why.empty()) {   // a remote value is checked before pure code sees it
+        const auto why = rl::defect(m.message, s.reference->transformer.config.vocab_size);
+        if (!why.empty()) {  // a remote value is checked before pure code sees it
+          metrics.dropped_schema.Increment();
           s.work.record(Quarantine{m.message.work_id, why}, 0);
           s.ports.acknowledge(m.from, m.sequence);
           return;
         }
         s.trajectories.push_back(m);
-        wake(self);
+        s.loop.wake(self);
       },
       [self, metrics](const From<WeightsReady>& m) { apply_weights(self, m.message, metrics); },
   };

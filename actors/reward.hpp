@@ -1,5 +1,6 @@
-// Scores: trajectories with the preference model and the frozen reference, comparisons with the preference model, and prompts'
-// activations for the firewall. Everything in training precision, with the transformer's packed pass.
+// Scores: trajectories with the preference model and the frozen reference, comparisons with the
+// preference model, and prompts' activations for the firewall. Everything in training precision,
+// with the transformer's packed pass.
 #pragma once
 #include <deque>
 #include <map>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/compute_loop.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
@@ -22,14 +24,15 @@ namespace charter::actors {
 struct RewardOptions {
   int32_t index = 0;
   int32_t threads = 1;
-  std::vector<std::string> kinds;        // score, activation
-  bool serves_trajectories = false;      // binds its server of the trajectory arrow
+  std::vector<std::string> kinds;    // score, activation
+  bool serves_trajectories = false;  // binds its server of the trajectory arrow
   bool has_pm = false;
-  bool follows_pm = false;               // online PM: waits for, and follows, its published versions
-  std::string reference;                 // weights of the reference, and of the firewall's activations; "" for none
-  int64_t batch_tokens = 768;            // scored in one slice
-  int64_t max_tokens = 96;               // of one side of a comparison
-  int32_t activation_stride = 3;         // every third layer, counted from the last
+  bool follows_pm = false;  // online PM: waits for, and follows, its published versions
+  std::string
+      reference;  // weights of the reference, and of the firewall's activations; "" for none
+  int64_t batch_tokens = 768;     // scored in one slice
+  int64_t max_tokens = 96;        // of one side of a comparison
+  int32_t activation_stride = 3;  // every third layer, counted from the last
 };
 
 struct RewardState {
@@ -46,13 +49,14 @@ struct RewardState {
   transport::LinkId trajectory_link = 0, weights_link = 0;
   std::deque<From<rl::Trajectory>> trajectories;
   std::deque<WorkItem> items;
-  // Trajectories the replay buffer does not own yet; two of one work id when its lease was issued again.
+  // Trajectories the replay buffer does not own yet; two of one work id when its lease was issued
+  // again.
   std::multimap<int64_t, std::pair<Peer, uint64_t>> unacknowledged;
-  bool ticking = false;
-  int64_t progress = 0, tokens = 0;
+  ComputeLoop loop;
 };
 
-RewardActor::behavior_type reward(RewardActor::stateful_pointer<RewardState> self, Wiring wiring, std::shared_ptr<const PhaseModels> models,
-                                  RewardOptions options, metrics::RewardMetrics metrics, metrics::StageMetrics stage);
+RewardActor::behavior_type reward(RewardActor::stateful_pointer<RewardState> self, Wiring wiring,
+                                  std::shared_ptr<const PhaseModels> models, RewardOptions options,
+                                  metrics::RewardMetrics metrics, metrics::StageMetrics stage);
 
 }  // namespace charter::actors

@@ -3,86 +3,87 @@
 #include <ATen/Parallel.h>
 
 #include "actors/fault_handler.hpp"
+#include "actors/publish.hpp"
 #include "actors/rollout_jobs.hpp"
-#include "metrics/busy_clock.hpp"
-#include "model/snapshot.hpp"
 
 namespace charter::actors {
 namespace {
 
 using Self = RolloutActor::stateful_pointer<RolloutState>;
-using Clock = std::chrono::steady_clock;
 
 void use_model(RolloutState& state, const std::string& name) {
   state.loaded = state.models->load(name);
   state.model_name = name;
   auto packed = state.models->packed(name);
   if (state.engine) state.engine.reset();
-  state.engine.emplace(packed, state.loaded->text->shared_tokenizer(), model::WeightVersion{}, state.options.engine);
+  state.engine.emplace(packed, state.loaded->text->shared_tokenizer(), model::WeightVersion{},
+                       state.options.engine);
   state.last_stats = {};
 }
 
-// Reads the announced version and gives it to the engine; a file that a newer version has replaced is skipped.
-void apply_weights(RolloutState& state, const WeightsReady& ready, const metrics::RolloutMetrics& metrics) {
+// Reads the announced version and gives it to the engine.
+void apply_weights(RolloutState& state, const WeightsReady& ready,
+                   const metrics::RolloutMetrics& metrics) {
   if (ready.model != "policy" || !state.options.follows_policy) return;
   const model::WeightVersion version{ready.lineage, ready.version};
-  if (state.ready && state.engine->version().lineage == version.lineage && state.engine->version().number >= version.number)
+  if (state.ready && state.engine->version().lineage == version.lineage &&
+      state.engine->version().number >= version.number)
     return;
-  if (!std::filesystem::exists(ready.path)) return;
-  const auto snapshot = model::read_snapshot(ready.path);
-  const auto policy = model::with_snapshot(state.loaded->transformer, snapshot);
+  const auto start = std::chrono::steady_clock::now();
+  if (state.ready)
+    metrics.weights.version_lag.Set(
+        static_cast<double>(version.number - state.engine->version().number));
+  const auto snapshot = take_snapshot(ready, !state.ready, metrics.weights);
+  if (!snapshot) return;
+  const auto policy = model::with_snapshot(state.loaded->transformer, *snapshot);
   auto packed = state.models->lora_enabled()
                     ? state.models->packed(state.model_name)->with_adapters(policy)
-                    : model::PackedModel::make(policy, state.options.precision, state.options.engine.max_batch);
+                    : model::PackedModel::make(policy, state.options.precision,
+                                               state.options.engine.max_batch);
   state.engine->set_weights(std::move(packed), version);
   metrics.policy_version.Set(static_cast<double>(version.number));
+  metrics.weights.version_lag.Set(0);
+  metrics.weights.seconds.Observe(seconds_since(start));
   if (!state.ready) {
     state.ready = true;
     state.work.start();
   }
 }
 
-void count_engine(RolloutState& state, const metrics::RolloutMetrics& metrics, const metrics::StageMetrics& stage) {
+void count_engine(RolloutState& state, const metrics::RolloutMetrics& metrics) {
   const auto& now = state.engine->stats();
   auto& last = state.last_stats;
-  const auto prefill = static_cast<double>(now.prefill_tokens - last.prefill_tokens);
-  const auto decode = static_cast<double>(now.decode_tokens - last.decode_tokens);
-  metrics.engine.prefill_tokens.Increment(prefill);
-  metrics.engine.decode_tokens.Increment(decode);
+  const auto prefill = now.prefill_tokens - last.prefill_tokens;
+  const auto decode = now.decode_tokens - last.decode_tokens;
+  metrics.engine.prefill_tokens.Increment(static_cast<double>(prefill));
+  metrics.engine.decode_tokens.Increment(static_cast<double>(decode));
   metrics.engine.running_sequences.Set(static_cast<double>(state.requests.size()));
-  stage.prompt_tokens.Increment(prefill);
-  stage.generated_tokens.Increment(decode);
-  state.tokens += now.decode_tokens - last.decode_tokens;
+  state.loop.count_read(prefill);
+  state.loop.count_generated(decode);
   last = now;
 }
 
-void tick(Self self, const metrics::RolloutMetrics& metrics, const metrics::StageMetrics& stage) {
-  auto& state = self->state;
+// One engine step.
+bool step(RolloutState& state, const metrics::RolloutMetrics& metrics) {
   while (state.engine->idle() && !state.deferred.empty()) {
     use_model(state, state.deferred.front().work.snapshot);
     begin_deferred(state);
   }
-  if (state.engine->idle()) {
-    state.ticking = false;
-    return;
+  if (state.engine->idle()) return false;
+  for (auto& completion : state.engine->step()) {
+    metrics.engine.count_prefix(completion.cached_prompt_tokens);
+    complete_request(state, std::move(completion), metrics);
   }
-  at::set_num_threads(state.options.threads);
-  for (auto& completion : state.engine->step()) complete_request(state, std::move(completion), metrics);
-  count_engine(state, metrics, stage);
-  ++state.progress;
-  self->send(self, Tick{});
-}
-
-void wake(Self self) {
-  if (self->state.ticking) return;
-  self->state.ticking = true;
-  self->send(self, Tick{});
+  count_engine(state, metrics);
+  return true;
 }
 
 }  // namespace
 
-RolloutActor::behavior_type rollout(Self self, Wiring wiring, std::shared_ptr<const PhaseModels> models, RolloutOptions options,
-                                    metrics::RolloutMetrics metrics, metrics::StageMetrics stage) {
+RolloutActor::behavior_type rollout(Self self, Wiring wiring,
+                                    std::shared_ptr<const PhaseModels> models,
+                                    RolloutOptions options, metrics::RolloutMetrics metrics,
+                                    metrics::StageMetrics stage) {
   install_fault_handler(self);
   auto& state = self->state;
   state.options = std::move(options);
@@ -103,7 +104,8 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring, std::shared_ptr<co
     state.weights_link = state.ports.connect<WeightsReady>(handle, Arrow::kWeights, 0, 0);
   else
     state.work.start();
-  auto clock = std::make_shared<metrics::BusyClock>(stage, Clock::now());
+  state.loop =
+      ComputeLoop("rollout/" + std::to_string(state.options.index), state.options.threads, stage);
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -111,37 +113,40 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring, std::shared_ptr<co
         for (int64_t id : s.trajectories.handle(event)) s.work.release(id);
         for (int64_t id : s.pairs.handle(event)) s.work.release(id);
         if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp)
-          s.ports.announce(event.from, WeightsRequest{"policy", s.ready ? s.engine->version().number : -1});
+          s.ports.announce(event.from,
+                           WeightsRequest{"policy", s.ready ? s.engine->version().number : -1});
       },
-      [self, metrics, stage, clock](Tick) {
-        clock->enter(metrics::StageState::kBusy, Clock::now());
-        tick(self, metrics, stage);
-        clock->enter(self->state.ticking ? metrics::StageState::kBusy : metrics::StageState::kWaitIn, Clock::now());
+      [self, metrics](Tick) {
+        self->state.loop.tick(self, [&] { return step(self->state, metrics); });
       },
       [self](const FinishRole&) {
         // What is under way is not waited for: its leases go back to the source.
         self->quit();
       },
-      [self, clock](Probe) {
+      [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-        clock->flush(Clock::now());
         std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
                            : s.jobs.empty()                     ? "waiting for work"
-                                            : std::to_string(s.jobs.size()) + " jobs, " + std::to_string(s.requests.size()) + " sequences";
-        if (s.trajectories.unacknowledged() > 0) what += ", " + std::to_string(s.trajectories.unacknowledged()) + " to reward";
-        if (s.pairs.unacknowledged() > 0) what += ", " + std::to_string(s.pairs.unacknowledged()) + " to feedback";
-        return RoleReport{.name = "rollout/" + std::to_string(s.options.index), .progress = s.progress, .tokens = s.tokens, .state = what};
+                                            : std::to_string(s.jobs.size()) + " jobs, " +
+                                                  std::to_string(s.requests.size()) + " sequences";
+        if (s.trajectories.unacknowledged() > 0)
+          what += ", " + std::to_string(s.trajectories.unacknowledged()) + " to reward";
+        if (s.pairs.unacknowledged() > 0)
+          what += ", " + std::to_string(s.pairs.unacknowledged()) + " to feedback";
+        return s.loop.report(s.loop.generated(), what);
       },
       [self](const From<WorkItem>& item) {
         auto& s = self->state;
         if (!s.work.accept(item)) return;
         begin_job(s, item.message);
-        wake(self);
+        s.loop.wake(self);
       },
       [](const From<WorkDrained>&) {},
       [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
-      [self, metrics](const From<WeightsReady>& m) { apply_weights(self->state, m.message, metrics); },
+      [self, metrics](const From<WeightsReady>& m) {
+        apply_weights(self->state, m.message, metrics);
+      },
   };
 }
 

@@ -1,6 +1,6 @@
-// Generates. Owns an engine; takes work items, runs them as jobs of one or more requests, and passes on what they make:
-// records to the ledger, pairs to feedback, trajectories to reward. One engine step a message, so that new weights, leases
-// and probes are answered between steps.
+// Generates. Owns an engine; takes work items, runs them as jobs of one or more requests, and
+// passes on what they make: records to the ledger, pairs to feedback, trajectories to reward. One
+// engine step a message, so that new weights, leases and probes are answered between steps.
 #pragma once
 #include <deque>
 #include <map>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/compute_loop.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
@@ -23,10 +24,10 @@ namespace charter::actors {
 struct RolloutOptions {
   int32_t index = 0;
   int32_t threads = 1;
-  std::string model;                      // weights it starts with
+  std::string model;  // weights it starts with
   std::vector<std::string> kinds;
-  int32_t rewards = 0, feedbacks = 0;     // servers of the trajectory and pair arrows to connect to
-  bool follows_policy = false;            // waits for, and follows, the policy's published versions
+  int32_t rewards = 0, feedbacks = 0;  // servers of the trajectory and pair arrows to connect to
+  bool follows_policy = false;         // waits for, and follows, the policy's published versions
   model::EngineOptions engine;
   model::Precision precision = model::Precision::kFloat32;
   int32_t max_new_tokens = 64;
@@ -43,7 +44,7 @@ struct RolloutJob {
   std::string kind;
   PromptWork work;
   std::optional<feedback::CritiqueChain> chain;
-  std::vector<std::optional<model::Completion>> parts;   // by part number
+  std::vector<std::optional<model::Completion>> parts;  // by part number
   int64_t tokens = 0;
 };
 
@@ -58,17 +59,19 @@ struct RolloutState {
   WorkClient work;
   Outbox trajectories, pairs;
   std::map<int64_t, RolloutJob> jobs;
-  std::map<uint64_t, std::pair<int64_t, size_t>> requests;   // engine request -> work id, part
-  std::deque<RolloutJob> deferred;         // of another snapshot: begun when the engine is idle
+  std::map<uint64_t, std::pair<int64_t, size_t>> requests;  // engine request -> work id, part
+  std::deque<RolloutJob> deferred;  // of another snapshot: begun when the engine is idle
   uint64_t next_request = 1;
-  bool ticking = false, ready = false;
+  ComputeLoop loop;
+  bool ready = false;
   transport::LinkId weights_link = 0;
   model::EngineStats last_stats;
-  int64_t progress = 0, tokens = 0, revisions = 0, changed = 0;
+  int64_t revisions = 0, changed = 0;
 };
 
-RolloutActor::behavior_type rollout(RolloutActor::stateful_pointer<RolloutState> self, Wiring wiring,
-                                    std::shared_ptr<const PhaseModels> models, RolloutOptions options,
-                                    metrics::RolloutMetrics metrics, metrics::StageMetrics stage);
+RolloutActor::behavior_type rollout(RolloutActor::stateful_pointer<RolloutState> self,
+                                    Wiring wiring, std::shared_ptr<const PhaseModels> models,
+                                    RolloutOptions options, metrics::RolloutMetrics metrics,
+                                    metrics::StageMetrics stage);
 
 }  // namespace charter::actors

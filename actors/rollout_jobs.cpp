@@ -5,12 +5,15 @@
 namespace charter::actors {
 namespace {
 
-// The same work item draws the same tokens from the same weights, whoever runs it and however often.
+// The same work item draws the same tokens from the same weights, whoever runs it and however
+// often.
 uint64_t request_seed(const RolloutState& state, const RolloutJob& job, size_t part) {
-  return feedback::draw_bits({.seed = state.options.seed, .work_id = static_cast<uint64_t>(job.work_id), .round = part});
+  return feedback::draw_bits(
+      {.seed = state.options.seed, .work_id = static_cast<uint64_t>(job.work_id), .round = part});
 }
 
-void submit(RolloutState& state, RolloutJob& job, size_t part, std::vector<int32_t> prompt, std::vector<std::string> stop) {
+void submit(RolloutState& state, RolloutJob& job, size_t part, std::vector<int32_t> prompt,
+            std::vector<std::string> stop) {
   model::GenerationRequest request;
   request.id = state.next_request++;
   request.prompt = std::move(prompt);
@@ -23,12 +26,13 @@ void submit(RolloutState& state, RolloutJob& job, size_t part, std::vector<int32
   state.engine->submit(std::move(request));
 }
 
-// The chain's next request. The first answer is asked for in the model's chat format, as every other answer; critiques and
-// revisions in the procedure's format, after the examples.
+// The chain's next request. The first answer is asked for in the model's chat format, as every
+// other answer; critiques and revisions in the procedure's format, after the examples.
 void submit_chain(RolloutState& state, RolloutJob& job) {
   const auto& request = *job.chain->next();
   const auto& text = *state.loaded->text;
-  auto prompt = request.step == feedback::ChainStep::kInitial ? text.prompt(job.chain->prompt()) : text.plain(request.text);
+  auto prompt = request.step == feedback::ChainStep::kInitial ? text.prompt(job.chain->prompt())
+                                                              : text.plain(request.text);
   submit(state, job, job.parts.size(), std::move(prompt), request.stop);
   job.parts.emplace_back();
 }
@@ -38,23 +42,26 @@ void start(RolloutState& state, RolloutJob job) {
   auto& kept = state.jobs.insert_or_assign(id, std::move(job)).first->second;
   try {
     if (kept.kind == "sl_chain") {
-      kept.chain.emplace(feedback::parse_prompt(kept.work.prompt), state.options.constitution.get(),
-                         state.options.critique_examples.get(),
-                         feedback::ChainOptions{.rounds = kept.work.rounds,
-                                                .seed = state.options.seed,
-                                                .work_id = static_cast<uint64_t>(id),
-                                                .max_prompt_tokens = state.options.max_context - state.options.max_new_tokens,
-                                                .max_fewshot_tokens = state.options.fewshot_max_tokens},
-                         [text = state.loaded->text](std::string_view s) {
-                           return static_cast<int64_t>(text->plain(s).size());
-                         });
+      kept.chain.emplace(
+          feedback::parse_prompt(kept.work.prompt), state.options.constitution.get(),
+          state.options.critique_examples.get(),
+          feedback::ChainOptions{
+              .rounds = kept.work.rounds,
+              .seed = state.options.seed,
+              .work_id = static_cast<uint64_t>(id),
+              .max_prompt_tokens = state.options.max_context - state.options.max_new_tokens,
+              .max_fewshot_tokens = state.options.fewshot_max_tokens},
+          [text = state.loaded->text](std::string_view s) {
+            return static_cast<int64_t>(text->plain(s).size());
+          });
       submit_chain(state, kept);
       return;
     }
     const size_t parts = kept.kind == "pair" ? 2 : 1;
     kept.parts.resize(parts);
     const auto prompt = state.loaded->text->prompt(kept.work.prompt);
-    for (size_t part = 0; part < parts; ++part) submit(state, kept, part, prompt, state.loaded->text->stop_strings());
+    for (size_t part = 0; part < parts; ++part)
+      submit(state, kept, part, prompt, state.loaded->text->stop_strings());
   } catch (const std::exception& e) {
     // The item itself cannot be run (too long, malformed): nobody else could either.
     std::erase_if(state.requests, [id](const auto& r) { return r.second.first == id; });
@@ -65,8 +72,12 @@ void start(RolloutState& state, RolloutJob job) {
 
 void finish_chain(RolloutState& state, RolloutJob& job, const metrics::RolloutMetrics& metrics) {
   const auto& result = job.chain->result();
-  ChainRecord record{.prompt_id = job.work.prompt_id, .prompt = job.work.prompt, .response = result.initial,
-                     .rounds = {}, .tokens = job.tokens, .dropped_fewshots = result.dropped_examples};
+  ChainRecord record{.prompt_id = job.work.prompt_id,
+                     .prompt = job.work.prompt,
+                     .response = result.initial,
+                     .rounds = {},
+                     .tokens = job.tokens,
+                     .dropped_fewshots = result.dropped_examples};
   std::string previous = result.initial;
   for (const auto& round : result.rounds) {
     record.rounds.push_back({round.principle_id, round.critique, round.revision});
@@ -76,8 +87,11 @@ void finish_chain(RolloutState& state, RolloutJob& job, const metrics::RolloutMe
     previous = round.revision;
   }
   if (state.revisions > 0)
-    metrics.revision_changed_ratio.Set(static_cast<double>(state.changed) / static_cast<double>(state.revisions));
-  state.work.record(Record{.work_id = job.work_id, .kind = job.kind, .body = nlohmann::json(record).dump()}, job.work_id);
+    metrics.revision_changed_ratio.Set(static_cast<double>(state.changed) /
+                                       static_cast<double>(state.revisions));
+  state.work.record(
+      Record{.work_id = job.work_id, .kind = job.kind, .body = nlohmann::json(record).dump()},
+      job.work_id);
 }
 
 void finish_trajectory(RolloutState& state, const RolloutJob& job) {
@@ -88,9 +102,10 @@ void finish_trajectory(RolloutState& state, const RolloutJob& job) {
   trajectory.prompt = state.loaded->text->prompt(job.work.prompt);
   trajectory.response = completion.tokens;
   trajectory.behavior_logprobs = completion.logprobs;
-  for (const auto& version : completion.versions) trajectory.policy_versions.push_back(version.number);
+  for (const auto& version : completion.versions)
+    trajectory.policy_versions.push_back(version.number);
   trajectory.temperature = state.options.temperature;
-  trajectory.precision = state.options.precision == model::Precision::kInt8 ? "int8" : "fp32";
+  trajectory.precision = model::name(state.options.precision);
   trajectory.finished = completion.finish == model::FinishReason::kStopToken;
   state.trajectories.push(trajectory, job.work_id);
 }
@@ -101,24 +116,37 @@ void finish_job(RolloutState& state, RolloutJob& job, const metrics::RolloutMetr
   } else if (job.kind == "rollout") {
     finish_trajectory(state, job);
   } else if (job.kind == "pair") {
-    state.pairs.push(Pair{.work_id = job.work_id, .prompt_id = job.work.prompt_id, .prompt = job.work.prompt,
+    state.pairs.push(Pair{.work_id = job.work_id,
+                          .prompt_id = job.work.prompt_id,
+                          .prompt = job.work.prompt,
                           .first = std::string(feedback::trim(job.parts[0]->text)),
                           .second = std::string(feedback::trim(job.parts[1]->text)),
                           .policy_version = state.engine->version().number},
                      job.work_id);
   } else {
     const auto& completion = *job.parts.front();
-    const ResponseRecord record{.prompt_id = job.work.prompt_id, .prompt = job.work.prompt, .group = job.work.group,
-                                .snapshot = job.work.snapshot, .response = std::string(feedback::trim(completion.text)),
-                                .tokens = job.tokens, .finished = completion.finish == model::FinishReason::kStopToken};
-    state.work.record(Record{.work_id = job.work_id, .kind = job.kind, .body = nlohmann::json(record).dump()}, job.work_id);
+    const ResponseRecord record{.prompt_id = job.work.prompt_id,
+                                .prompt = job.work.prompt,
+                                .group = job.work.group,
+                                .snapshot = job.work.snapshot,
+                                .response = std::string(feedback::trim(completion.text)),
+                                .tokens = job.tokens,
+                                .finished = completion.finish == model::FinishReason::kStopToken};
+    state.work.record(
+        Record{.work_id = job.work_id, .kind = job.kind, .body = nlohmann::json(record).dump()},
+        job.work_id);
   }
 }
 
 }  // namespace
 
 void begin_job(RolloutState& state, const WorkItem& item) {
-  RolloutJob job{.work_id = item.work_id, .kind = item.kind, .work = {}, .chain = {}, .parts = {}, .tokens = 0};
+  RolloutJob job{.work_id = item.work_id,
+                 .kind = item.kind,
+                 .work = {},
+                 .chain = {},
+                 .parts = {},
+                 .tokens = 0};
   try {
     job.work = nlohmann::json::parse(item.payload).get<PromptWork>();
   } catch (const nlohmann::json::exception& e) {
@@ -141,7 +169,8 @@ void begin_deferred(RolloutState& state) {
   }
 }
 
-void complete_request(RolloutState& state, model::Completion completion, const metrics::RolloutMetrics& metrics) {
+void complete_request(RolloutState& state, model::Completion completion,
+                      const metrics::RolloutMetrics& metrics) {
   const auto found = state.requests.find(completion.id);
   if (found == state.requests.end()) return;
   const auto [id, part] = found->second;
@@ -150,7 +179,8 @@ void complete_request(RolloutState& state, model::Completion completion, const m
   const auto count = static_cast<int64_t>(completion.tokens.size());
   job.tokens += count;
   metrics.response_tokens.Observe(static_cast<double>(count));
-  if (completion.finish == model::FinishReason::kLength || completion.finish == model::FinishReason::kContext)
+  if (completion.finish == model::FinishReason::kLength ||
+      completion.finish == model::FinishReason::kContext)
     metrics.eos_missing.Increment();
   if (job.chain) job.chain->accept(completion.text);
   job.parts[part] = std::move(completion);

@@ -17,14 +17,15 @@ void publish(WeightStoreState& state, const WeightsReady& ready, size_t keep) {
   auto& versions = state.newest[ready.model];
   if (!versions.empty() && !newer(ready, versions.back())) {
     // A redelivery of one that is kept, or a version already passed, which nobody will read.
-    const bool kept = std::any_of(versions.begin(), versions.end(), [&](const auto& v) { return v.path == ready.path; });
+    const bool kept = std::any_of(versions.begin(), versions.end(),
+                                  [&](const auto& v) { return v.path == ready.path; });
     std::error_code ignored;
     if (!kept) std::filesystem::remove(ready.path, ignored);
     return;
   }
   versions.push_back(ready);
   while (versions.size() > keep) {
-    std::error_code ignored;   // a file that is gone already is as good as removed
+    std::error_code ignored;  // a file that is gone already is as good as removed
     std::filesystem::remove(versions.front().path, ignored);
     versions.pop_front();
   }
@@ -33,17 +34,16 @@ void publish(WeightStoreState& state, const WeightsReady& ready, size_t keep) {
 
 }  // namespace
 
-WeightStoreActor::behavior_type weight_store(WeightStoreActor::stateful_pointer<WeightStoreState> self, Wiring wiring,
-                                             size_t keep, std::map<std::string, metrics::WeightStoreMetrics> metrics) {
+WeightStoreActor::behavior_type weight_store(
+    WeightStoreActor::stateful_pointer<WeightStoreState> self, Wiring wiring, size_t keep,
+    std::map<std::string, metrics::WeightStoreMetrics> metrics) {
   install_fault_handler(self);
   auto& state = self->state;
   state.ports = Ports(std::move(wiring), "weight_store", 0);
-  state.link = state.ports.bind<WeightsReady, WeightsRequest>(caf::actor_cast<WeightStoreActor>(self), Arrow::kWeights, 0, 8);
+  state.link = state.ports.bind<WeightsReady, WeightsRequest>(
+      caf::actor_cast<WeightStoreActor>(self), Arrow::kWeights, 0, 8);
   return {
-      [self](const LinkEvent& event) {
-        if (event.kind == LinkEvent::Kind::kMalformed)
-          self->state.ports.acknowledge(event.from, static_cast<uint64_t>(event.number));
-      },
+      [](const LinkEvent&) {},
       [](Tick) {},
       [self](FinishRole) {
         for (auto& [model, versions] : self->state.newest)
@@ -57,7 +57,8 @@ WeightStoreActor::behavior_type weight_store(WeightStoreActor::stateful_pointer<
         std::string newest;
         for (const auto& [model, versions] : self->state.newest)
           newest += model + " " + std::to_string(versions.back().version) + " ";
-        return RoleReport{.name = "weight_store/0", .progress = self->state.progress, .state = newest};
+        return RoleReport{
+            .name = "weight_store/0", .progress = self->state.progress, .state = newest};
       },
       [self, keep, metrics](const From<WeightsReady>& m) {
         auto& s = self->state;
@@ -70,7 +71,8 @@ WeightStoreActor::behavior_type weight_store(WeightStoreActor::stateful_pointer<
       [self](const From<WeightsRequest>& m) {
         auto& s = self->state;
         auto it = s.newest.find(m.message.model);
-        if (it != s.newest.end() && it->second.back().version > m.message.newer_than) s.ports.announce(m.from, it->second.back());
+        if (it != s.newest.end() && it->second.back().version > m.message.newer_than)
+          s.ports.announce(m.from, it->second.back());
         s.ports.acknowledge(m.from, m.sequence);
       },
   };

@@ -1,5 +1,6 @@
-// Knows the newest snapshots of each model, announces new ones and answers requests. The bytes lie in files of this host's
-// shared memory; the newest `keep` of each model stay, older ones are unlinked.
+// Knows the newest snapshots of each model, announces new ones and answers requests. The bytes lie
+// in files of this host's shared memory; the newest `keep` of each model stay, older ones are
+// unlinked.
 #pragma once
 #include <deque>
 #include <map>
@@ -15,11 +16,12 @@ struct WeightStoreState {
   static constexpr const char* name = "weight_store";
   Ports ports;
   transport::LinkId link = 0;
-  std::map<std::string, std::deque<WeightsReady>> newest;   // by model, newest last
+  std::map<std::string, std::deque<WeightsReady>> newest;  // by model, newest last
   int64_t progress = 0;
 };
 
-WeightStoreActor::behavior_type weight_store(WeightStoreActor::stateful_pointer<WeightStoreState> self, Wiring wiring,
-                                             size_t keep, std::map<std::string, metrics::WeightStoreMetrics> metrics);
+WeightStoreActor::behavior_type weight_store(
+    WeightStoreActor::stateful_pointer<WeightStoreState> self, Wiring wiring, size_t keep,
+    std::map<std::string, metrics::WeightStoreMetrics> metrics);
 
 }  // namespace charter::actors

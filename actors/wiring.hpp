@@ -1,4 +1,5 @@
-// What an actor needs to reach the others: the transport, the addresses of the arrows, and what it says of itself.
+// What an actor needs to reach the others: the transport, the addresses of the arrows, and what it
+// says of itself.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -8,16 +9,29 @@
 
 namespace charter::actors {
 
-// The arrows between roles (docs/architecture.md). The end that serves an arrow binds; there is one address a server.
-enum class Arrow : uint8_t { kWork, kRecord, kTrajectory, kPair, kPreference, kScored, kBatch, kWeights, kControl };
+class LinkMeter;
+
+// The arrows between roles (docs/architecture.md). The end that serves an arrow binds; there is one
+// address a server.
+enum class Arrow : uint8_t {
+  kWork,
+  kRecord,
+  kTrajectory,
+  kPair,
+  kPreference,
+  kScored,
+  kBatch,
+  kWeights,
+  kControl
+};
 
 [[nodiscard]] const char* name(Arrow arrow);
 
 struct AddressBook {
-  std::string transport = "ipc";   // inproc, ipc, tcp
-  std::string run_id;              // part of inproc names and of the ipc directory
-  std::string ipc_directory;       // exists; short, since a socket's path has at most 107 bytes
-  int32_t tcp_base_port = 21400;   // loopback, below the range that connecting sockets are given
+  std::string transport = "ipc";  // inproc, ipc, tcp
+  std::string run_id;             // part of inproc names and of the ipc directory
+  std::string ipc_directory;      // exists; short, since a socket's path has at most 107 bytes
+  int32_t tcp_base_port = 21400;  // loopback, below the range that connecting sockets are given
 
   // index: which server of the arrow, 0 where there is one.
   [[nodiscard]] std::string address(Arrow arrow, int32_t index = 0) const;
@@ -26,10 +40,14 @@ struct AddressBook {
 struct Wiring {
   std::shared_ptr<transport::Transport> transport;
   AddressBook addresses;
-  transport::Hello hello;   // run id, lineage and hashes filled in; role and index are the actor's
+  // Run id, lineage and hashes filled in; role and index are the actor's.
+  transport::Hello hello;
+  std::shared_ptr<LinkMeter> meter;  // counts what passes on every link; none: nobody asks
 
-  // Options of one end of an arrow for the actor `role`/`index`, granting each peer `credit` messages.
-  [[nodiscard]] transport::LinkOptions options(const std::string& role, int32_t index, int64_t credit) const;
+  // Options of one end of an arrow for the actor `role`/`index`, granting each peer `credit`
+  // messages.
+  [[nodiscard]] transport::LinkOptions options(const std::string& role, int32_t index,
+                                               int64_t credit) const;
 };
 
 }  // namespace charter::actors

@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"plain", "long_tail", "shared", "reused"}))
       ->capture_default_str();
   app.add_option("--precision", o.precision)
-      ->check(CLI::IsMember({"float32", "int8"}))
+      ->check(CLI::IsMember({"float32", "bfloat16", "int8"}))
       ->capture_default_str();
   app.add_option("--batch", o.batch)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--prompt", o.prompt)->check(CLI::PositiveNumber)->capture_default_str();
@@ -158,7 +158,7 @@ int main(int argc, char** argv) {
     if (o.threads > 0) at::set_num_threads(o.threads);
     const auto model =
         PackedModel::make(make_transformer(load_model(o.model)),
-                          o.precision == "int8" ? Precision::kInt8 : Precision::kFloat32);
+                          precision_from_name(o.precision));
     const bench::Work work{[&](uint64_t run) { return measure(o, model, run); },
                            [&] { return check(o, model); }, bench::model_sizes(model->config())};
     o.serve ? bench::serve(work) : bench::print_runs(work, o.runs);

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <zmq.hpp>
 
+#include "actors/link_meter.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
@@ -22,6 +23,7 @@
 #include "config/machine.hpp"
 #include "config/plan.hpp"
 #include "metrics/exposer.hpp"
+#include "model/device.hpp"
 #include "report/html_report.hpp"
 
 namespace charter::cli {
@@ -81,6 +83,7 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
   options.context.config = config;
   options.context.data = data_directory();
   options.context.shared_memory = temporaries.shared_memory();
+  options.context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, config.run.name);
   options.context.wiring.transport = std::move(transport);
   options.context.wiring.addresses = {.transport = config.machine.transport,
                                       .run_id = run.run_id,
@@ -135,10 +138,7 @@ actors::PipelineView callbacks_of(RunView& view) {
 
 void run(const RunArguments& arguments) {
   const auto config = load_run_config(arguments.file, arguments.overrides);
-  if (config.machine.device != "cpu")
-    throw std::runtime_error(
-        "machine.device: \"" + config.machine.device +
-        "\" is refused: this version computes on the CPU only; expected \"cpu\"");
+  (void)model::require_device(config.machine.device);
   // All that is read is read before config.toml makes the directory a run that would be resumed.
   const auto data = check_data(config, data_directory());
   auto directory = open_run_directory(config);
@@ -156,8 +156,9 @@ void run(const RunArguments& arguments) {
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
   auto temporaries = std::make_unique<RunTemporaries>(directory.paths.run, directory.run_id);
   auto options = pipeline_options(directory, config, *temporaries, transport, arguments.stage);
-  const metrics::Exposer exposer(config.metrics.address, options.context.registry,
-                                 {{"run", config.run.name}, {"process", "control"}});
+  metrics::Exposer exposer(config.metrics.address, options.context.registry,
+                           {{"run", config.run.name}, {"process", "control"}});
+  exposer.add(options.context.wiring.meter);
   options.metrics_address = exposer.address();
   auto targets = std::make_unique<ListedTargets>(metrics::targets_path(directory.paths.run),
                                                  exposer.address());

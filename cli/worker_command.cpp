@@ -9,11 +9,13 @@
 #include <thread>
 #include <zmq.hpp>
 
+#include "actors/link_meter.hpp"
 #include "actors/node.hpp"
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
 #include "cli/commands.hpp"
 #include "metrics/exposer.hpp"
+#include "model/device.hpp"
 
 namespace charter::cli {
 namespace {
@@ -30,6 +32,7 @@ actors::NodeContext context_of(const WorkerArguments& a, std::shared_ptr<transpo
   context.config = config::load_config(file, {}, "");
   context.data = a.data;
   context.shared_memory = a.shared_memory;
+  context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, context.config.run.name);
   context.wiring.transport = std::move(transport);
   context.wiring.addresses = {.transport = context.config.machine.transport, .run_id = a.run_id, .ipc_directory = a.ipc,
                               .tcp_base_port = context.config.machine.tcp_base_port};
@@ -46,8 +49,10 @@ void work(const WorkerArguments& arguments) {
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
   auto context = context_of(arguments, transport);
-  const metrics::Exposer exposer(context.config.metrics.address, context.registry,
+  (void)model::require_device(context.config.machine.device);
+  metrics::Exposer exposer(context.config.metrics.address, context.registry,
                                  {{"run", context.config.run.name}, {"process", arguments.node}});
+  exposer.add(context.wiring.meter);
   caf::actor_system_config caf_config;
   caf_config.add_message_types<caf::id_block::charter>();
   caf::actor_system system{caf_config};

@@ -48,7 +48,7 @@ struct MachineSection {
 struct RolloutSection {
   int32_t batch = 16;                         // sequences an engine runs at once
   double temperature = 1.0;
-  std::string precision = "float32";          // float32, int8
+  std::string precision = "float32";          // float32, bfloat16, int8
   int64_t prefix_cache_mib = 128;
 };
 

@@ -72,7 +72,7 @@ void for_each_key(Config& c, Visit&& visit) {
 
   visit("rollout", "batch", c.rollout.batch, KeyInfo{.help = "sequences one engine runs at once", .min = 1, .max = 256, .on_resume = true});
   visit("rollout", "temperature", c.rollout.temperature, KeyInfo{.help = "of every sample (the paper: 1)", .min = 0.05, .max = 5});
-  visit("rollout", "precision", c.rollout.precision, KeyInfo{.help = "of the engine's linear layers", .choices = {"float32", "int8"}});
+  visit("rollout", "precision", c.rollout.precision, KeyInfo{.help = "of the engine's linear layers", .choices = {"float32", "bfloat16", "int8"}});
   visit("rollout", "prefix_cache_mib", c.rollout.prefix_cache_mib,
         KeyInfo{.help = "keys and values kept of shared prefixes", .unit = "MiB", .min = 0, .max = 1e6, .on_resume = true});
 

@@ -97,6 +97,11 @@ Exposer::Exposer(const std::string& address, std::shared_ptr<prometheus::Registr
 
 Exposer::~Exposer() = default;
 
+void Exposer::add(std::shared_ptr<prometheus::Collectable> source) {
+  server_->RegisterCollectable(source);
+  added_.push_back(std::move(source));
+}
+
 std::filesystem::path targets_path(const std::filesystem::path& run_dir) {
   std::filesystem::path clean = run_dir.lexically_normal();
   if (!clean.has_filename()) clean = clean.parent_path();

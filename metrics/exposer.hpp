@@ -3,6 +3,7 @@
 // ports they got.
 #pragma once
 
+#include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
 #include <filesystem>
@@ -29,6 +30,9 @@ class Exposer {
   Exposer(const Exposer&) = delete;
   Exposer& operator=(const Exposer&) = delete;
 
+  // Serves this too from now on, and keeps it.
+  void add(std::shared_ptr<prometheus::Collectable> source);
+
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::string address() const { return host_ + ":" + std::to_string(port_); }
 
@@ -37,6 +41,7 @@ class Exposer {
   int port_ = 0;
   std::shared_ptr<prometheus::Registry> registry_;
   std::shared_ptr<ProcessCollector> process_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> added_;
   std::unique_ptr<prometheus::Exposer> server_;
 };
 

@@ -11,15 +11,6 @@ const Bounds kVersions = {0, 1, 2, 3, 4, 6, 8, 16};
 const Bounds kScores = {-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8};
 const Bounds kConfidence = {0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1};
 
-// Several roles drop trajectories; one family shows them side by side.
-prometheus::Counter& dropped(Maker& make, const char* reason) {
-  return make.counter(
-      "dropped_total",
-      "Trajectories and pairs thrown away, by reason. Worry if stale exceeds 5 % of "
-      "samples trained, or if nan or schema rises at all.",
-      {{"reason", reason}});
-}
-
 prometheus::Counter& feedback_requests(Maker& make, const char* outcome) {
   return make.counter(
       "feedback_requests_total",
@@ -29,6 +20,14 @@ prometheus::Counter& feedback_requests(Maker& make, const char* outcome) {
 }
 
 }  // namespace
+
+prometheus::Counter& dropped(Maker& make, const char* reason) {
+  return make.counter(
+      "dropped_total",
+      "Trajectories and pairs thrown away, by reason. Worry if stale exceeds 5 % of "
+      "samples trained, or if nan or schema rises at all.",
+      {{"reason", reason}});
+}
 
 PromptSourceMetrics PromptSourceMetrics::make(prometheus::Registry& registry,
                                               const prometheus::Labels& labels) {
@@ -82,6 +81,7 @@ RolloutMetrics RolloutMetrics::make(prometheus::Registry& registry,
   Maker make(registry, labels);
   return {
       .engine = EngineMetrics::make(registry, labels),
+      .weights = WeightApplyMetrics::make(registry, labels, "policy"),
       .policy_version = make.gauge(
           "rollout_policy_version",
           "Policy version an actor samples from. Worry if one actor stays behind the others."),
@@ -137,7 +137,7 @@ RewardMetrics RewardMetrics::make(prometheus::Registry& registry,
                                   const prometheus::Labels& labels) {
   Maker make(registry, labels);
   return {
-      .engine = EngineMetrics::make(registry, labels),
+      .weights = WeightApplyMetrics::make(registry, labels, "pm"),
       .pm_score = make.histogram(
           "pm_score",
           "Raw preference model scores of trajectories. Worry if they run away in one direction "
@@ -146,6 +146,7 @@ RewardMetrics RewardMetrics::make(prometheus::Registry& registry,
       .pm_version = make.gauge(
           "reward_pm_version",
           "PM version an actor scores with. Worry if it stays behind charter_pm_version."),
+      .dropped_schema = dropped(make, "schema"),
   };
 }
 

@@ -7,12 +7,18 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <span>
 #include <string>
 
 #include "metrics/maker.hpp"
+#include "metrics/system_metrics.hpp"
 
 namespace charter::metrics {
+
+// Several roles drop trajectories and pairs; one family shows them side by side.
+// reason: stale, filter, feedback_timeout, nan, schema.
+[[nodiscard]] prometheus::Counter& dropped(Maker& make, const char* reason);
 
 struct PromptSourceMetrics {
   prometheus::Gauge& leases_active;
@@ -25,7 +31,7 @@ struct PromptSourceMetrics {
   static PromptSourceMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
 
-// A generation engine's own numbers; rollout, feedback and reward actors each have one.
+// A generation engine's own numbers; rollout and feedback actors each have one.
 struct EngineMetrics {
   prometheus::Counter& prefill_tokens;
   prometheus::Counter& decode_tokens;
@@ -33,11 +39,17 @@ struct EngineMetrics {
   prometheus::Counter& prefix_cache_misses;  // requests that computed it
   prometheus::Gauge& running_sequences;
 
+  // A finished request that had this many tokens of its prompt from the cache.
+  void count_prefix(int64_t cached_tokens) const {
+    (cached_tokens > 0 ? prefix_cache_hits : prefix_cache_misses).Increment();
+  }
+
   static EngineMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
 
 struct RolloutMetrics {
   EngineMetrics engine;
+  WeightApplyMetrics weights;         // of the policy
   prometheus::Gauge& policy_version;  // the one this actor samples from
   prometheus::Histogram& response_tokens;
   prometheus::Counter& eos_missing;  // responses cut by the token limit
@@ -64,9 +76,10 @@ struct FeedbackMetrics {
 };
 
 struct RewardMetrics {
-  EngineMetrics engine;
+  WeightApplyMetrics weights;       // of the PM
   prometheus::Histogram& pm_score;  // raw logits of the preference model
   prometheus::Gauge& pm_version;    // the one this actor scores with
+  prometheus::Counter& dropped_schema;
 
   static RewardMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };

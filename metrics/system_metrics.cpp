@@ -37,10 +37,10 @@ LinkMetrics LinkMetrics::make(prometheus::Registry& registry, const prometheus::
           "retries_total",
           "Messages sent again for want of an acknowledgement. Worry above 1 % of messages.",
           {{"link", name}}),
-      .credits_available = make.gauge("credits_available",
-                                      "Messages the consumer still grants. Worry if 0 for long: "
-                                      "the consumer is the bottleneck.",
-                                      {{"link", name}}),
+      .credits_available = make.measured("credits_available",
+                                         "Messages the consumer still grants. Worry if 0 for long: "
+                                         "the consumer is the bottleneck.",
+                                         {{"link", name}}),
   };
 }
 
@@ -58,25 +58,39 @@ QueueMetrics QueueMetrics::make(prometheus::Registry& registry, const prometheus
   };
 }
 
+WeightPublishMetrics WeightPublishMetrics::make(prometheus::Registry& registry,
+                                                const prometheus::Labels& labels,
+                                                std::string_view model) {
+  Maker make(registry, labels);
+  return {.seconds =
+              make.histogram("weights_publish_seconds",
+                             "Time to publish a snapshot. Worry if near the time between versions.",
+                             kSeconds, {{"model", std::string(model)}})};
+}
+
 WeightStoreMetrics WeightStoreMetrics::make(prometheus::Registry& registry,
+                                            const prometheus::Labels& labels,
+                                            std::string_view model) {
+  Maker make(registry, labels);
+  return {.bytes =
+              make.gauge("weights_bytes",
+                         "Size of the newest snapshot. Worry if LoRA snapshots carry whole models.",
+                         {{"model", std::string(model)}})};
+}
+
+WeightApplyMetrics WeightApplyMetrics::make(prometheus::Registry& registry,
                                             const prometheus::Labels& labels,
                                             std::string_view model) {
   Maker make(registry, labels);
   const prometheus::Labels extra = {{"model", std::string(model)}};
   return {
-      .publish_seconds = make.histogram(
-          "weights_publish_seconds",
-          "Time to publish a snapshot. Worry if near the time between versions.", kSeconds, extra),
-      .apply_seconds = make.histogram(
+      .seconds = make.histogram(
           "weights_apply_seconds",
           "Time to verify, pack and swap in a snapshot. Worry above one decode step's second.",
           kSeconds, extra),
-      .bytes = make.gauge(
-          "weights_bytes",
-          "Size of the newest snapshot. Worry if LoRA snapshots carry whole models.", extra),
       .version_lag = make.gauge(
           "weights_version_lag",
-          "Newest published version minus the one in use. Worry if above 2 for a minute.", extra),
+          "Newest announced version minus the one in use. Worry if above 2 for a minute.", extra),
       .checksum_failures =
           make.counter("weights_checksum_failures_total",
                        "Snapshots refused for a wrong checksum. Worry if it rises at all.", extra),

@@ -38,15 +38,27 @@ struct QueueMetrics {
                            std::string_view queue);
 };
 
-// The weight_store's side and that of the actors that apply snapshots; model is policy or pm.
+// Snapshots on their way: trainer, weight_store, and the actors that follow; model is policy or pm.
+struct WeightPublishMetrics {
+  prometheus::Histogram& seconds;  // of writing a snapshot where others read it
+
+  static WeightPublishMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels,
+                                   std::string_view model);
+};
+
 struct WeightStoreMetrics {
-  prometheus::Histogram& publish_seconds;
-  prometheus::Histogram& apply_seconds;
-  prometheus::Gauge& bytes;        // of the newest snapshot
-  prometheus::Gauge& version_lag;  // newest published - the one in use
-  prometheus::Counter& checksum_failures;
+  prometheus::Gauge& bytes;  // of the newest snapshot
 
   static WeightStoreMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels,
+                                 std::string_view model);
+};
+
+struct WeightApplyMetrics {
+  prometheus::Histogram& seconds;
+  prometheus::Gauge& version_lag;  // newest announced - the one in use
+  prometheus::Counter& checksum_failures;
+
+  static WeightApplyMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels,
                                  std::string_view model);
 };
 

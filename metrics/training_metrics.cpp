@@ -103,6 +103,8 @@ LearnerMetrics LearnerMetrics::make(prometheus::Registry& registry,
       .batch = BatchMetrics::make(registry, labels),
       .importance = ImportanceMetrics::make(registry, labels),
       .ppo = PpoMetrics::make(registry, labels),
+      .weights = WeightPublishMetrics::make(registry, labels, "policy"),
+      .dropped_schema = dropped(make, "schema"),
   };
 }
 
@@ -133,6 +135,12 @@ PmTrainerMetrics PmTrainerMetrics::make(prometheus::Registry& registry,
           "pm_score_drift",
           "Mean score on the frozen probe set, less version 1's, in its standard deviations. Worry "
           "beyond 1 in size: rewards of different versions are not comparable."),
+      .held_out_pairs = make.measured(
+          "pm_held_out_pairs",
+          "Pairs the held-out measures rest on. Worry below 100 before believing them: the "
+          "calibration error of n pairs is off by about 1 / sqrt(n)."),
+      .weights = WeightPublishMetrics::make(registry, labels, "pm"),
+      .dropped_schema = dropped(make, "schema"),
   };
 }
 

@@ -6,6 +6,8 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include "metrics/sampling_metrics.hpp"
+
 namespace charter::metrics {
 
 // What the batch looked like before the update.
@@ -56,6 +58,8 @@ struct LearnerMetrics {
   BatchMetrics batch;
   ImportanceMetrics importance;
   PpoMetrics ppo;
+  WeightPublishMetrics weights;
+  prometheus::Counter& dropped_schema;  // trajectories of a batch that cannot be trained on
 
   static LearnerMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
@@ -69,6 +73,9 @@ struct PmTrainerMetrics {
   prometheus::Gauge& brier;
   prometheus::Gauge& label_entropy;  // nats; log 2 = 0.693 is a judge that knows nothing
   prometheus::Gauge& score_drift;
+  prometheus::Gauge& held_out_pairs;  // that accuracy_held_out, ece_ratio and brier are measured on
+  WeightPublishMetrics weights;
+  prometheus::Counter& dropped_schema;  // pairs that cannot be trained on
 
   static PmTrainerMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };

@@ -30,7 +30,7 @@ int64_t oldest_version(const Trajectory& trajectory) {
   return *std::min_element(trajectory.policy_versions.begin(), trajectory.policy_versions.end());
 }
 
-std::string defect(const Trajectory& t) {
+std::string defect(const Trajectory& t, int64_t vocabulary) {
   if (t.prompt.empty()) return "prompt: empty, expected >= 1 token";
   if (t.response.empty()) return "response: empty, expected >= 1 token";
   const size_t n = t.response.size();
@@ -47,15 +47,18 @@ std::string defect(const Trajectory& t) {
     return "temperature: " + std::to_string(t.temperature) + ", expected > 0";
   }
   for (const auto* tokens : {&t.prompt, &t.response}) {
-    if (std::any_of(tokens->begin(), tokens->end(), [](int32_t id) { return id < 0; })) {
-      return "token id below 0";
+    for (const int32_t id : *tokens) {
+      if (id < 0 || id >= vocabulary) {
+        return "token id " + std::to_string(id) + ", expected 0 <= id < " +
+               std::to_string(vocabulary);
+      }
     }
   }
   return logprob_defect("behavior_logprobs", t.behavior_logprobs);
 }
 
-std::string defect(const ScoredTrajectory& scored) {
-  if (std::string found = defect(scored.trajectory); !found.empty()) return found;
+std::string defect(const ScoredTrajectory& scored, int64_t vocabulary) {
+  if (std::string found = defect(scored.trajectory, vocabulary); !found.empty()) return found;
   if (!std::isfinite(scored.score)) {
     return "score: " + std::to_string(scored.score) + ", expected finite";
   }

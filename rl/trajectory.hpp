@@ -16,7 +16,7 @@ struct Trajectory {
   std::vector<float> behavior_logprobs;  // one a response token, under the weights that sampled it
   std::vector<int64_t> policy_versions;  // one a response token, non-decreasing
   double temperature = 1.0;
-  std::string precision;  // of the generating engine: "fp32", "int8"
+  std::string precision;  // of the generating engine: "float32", "bfloat16", "int8"
   bool finished = false;  // ended by the end-of-turn token, not by the length limit
 };
 
@@ -32,8 +32,10 @@ struct ScoredTrajectory {
 [[nodiscard]] int64_t oldest_version(const Trajectory& trajectory);
 
 // Empty when consistent; else one line that says what is wrong (lengths, versions decreasing,
-// non-finite log-probs).
-[[nodiscard]] std::string defect(const Trajectory& trajectory);
-[[nodiscard]] std::string defect(const ScoredTrajectory& scored);
+// non-finite log-probs, a token id outside [0, vocabulary)).
+inline constexpr int64_t kAnyVocabulary = int64_t{1} << 31;  // every id >= 0 that the type holds
+[[nodiscard]] std::string defect(const Trajectory& trajectory, int64_t vocabulary = kAnyVocabulary);
+[[nodiscard]] std::string defect(const ScoredTrajectory& scored,
+                                 int64_t vocabulary = kAnyVocabulary);
 
 }  // namespace charter::rl

@@ -1,5 +1,6 @@
-// One actor against real links: the actor runs on its own transport, and the test plays the other ends of its arrows on
-// another one, over inproc. Nothing sleeps: every wait is for a condition and has a deadline.
+// One actor against real links: the actor runs on its own transport, and the test plays the other
+// ends of its arrows on another one, over inproc. Nothing sleeps: every wait is for a condition and
+// has a deadline.
 #pragma once
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
@@ -33,23 +34,26 @@ bool eventually(Condition condition, std::chrono::milliseconds deadline = kDeadl
   return true;
 }
 
-// The far end of an arrow, played by the test: it records what comes and acknowledges only when told.
+// The far end of an arrow, played by the test: it records what comes and acknowledges only when
+// told.
 class FarEnd {
  public:
-  FarEnd(Wiring wiring, const std::string& role, int32_t index = 0) : wiring_(std::move(wiring)), role_(role), index_(index) {}
+  FarEnd(Wiring wiring, const std::string& role, int32_t index = 0)
+      : wiring_(std::move(wiring)), role_(role), index_(index) {}
   ~FarEnd() { close(); }
   FarEnd(const FarEnd&) = delete;
   FarEnd& operator=(const FarEnd&) = delete;
 
   // credit: messages the actor may send to this end.
   FarEnd& bind(Arrow arrow, int64_t credit = 0, int32_t server = 0) {
-    link_ = wiring_.transport->bind(wiring_.options(role_, index_, credit), wiring_.addresses.address(arrow, server),
-                                    recorder_.events());
+    link_ = wiring_.transport->bind(wiring_.options(role_, index_, credit),
+                                    wiring_.addresses.address(arrow, server), recorder_.events());
     return *this;
   }
   FarEnd& connect(Arrow arrow, int64_t credit = 0, int32_t server = 0) {
-    link_ = wiring_.transport->connect(wiring_.options(role_, index_, credit), wiring_.addresses.address(arrow, server),
-                                       recorder_.events());
+    link_ =
+        wiring_.transport->connect(wiring_.options(role_, index_, credit),
+                                   wiring_.addresses.address(arrow, server), recorder_.events());
     return *this;
   }
   // Says goodbye, as a process that ends in good order.
@@ -61,32 +65,45 @@ class FarEnd {
   // Waits for credit. 0: none came.
   template <class T>
   uint64_t send(const T& message) {
+    return send(kWireType<T>, transport::encode_body(message));
+  }
+  // Bytes that may be no message at all.
+  uint64_t send(uint16_t type, const std::string& body) {
     std::optional<uint64_t> sequence;
     eventually([&] {
       const auto peer = recorder_.peer();
-      if (peer != 0) sequence = wiring_.transport->send(link_, peer, kWireType<T>, transport::encode_body(message));
+      if (peer != 0) sequence = wiring_.transport->send(link_, peer, type, body);
       return sequence.has_value();
     });
     return sequence.value_or(0);
   }
+  // Without credit or acknowledgement.
+  void announce(uint16_t type, const std::string& body) {
+    wiring_.transport->announce(link_, recorder_.peer(), type, body);
+  }
   template <class T>
   void announce(const T& message) {
-    wiring_.transport->announce(link_, recorder_.peer(), kWireType<T>, transport::encode_body(message));
+    wiring_.transport->announce(link_, recorder_.peer(), kWireType<T>,
+                                transport::encode_body(message));
   }
   void grant(int64_t n) { wiring_.transport->grant(link_, recorder_.peer(), n); }
   // The i-th message that came.
   void acknowledge(size_t i) {
     uint64_t sequence = 0;
-    recorder_.wait([&](const transport::Recorder& r) { return i < r.messages.size() && (sequence = r.messages[i].sequence); });
+    recorder_.wait([&](const transport::Recorder& r) {
+      return i < r.messages.size() && (sequence = r.messages[i].sequence);
+    });
     wiring_.transport->acknowledge(link_, recorder_.peer(), sequence);
   }
 
   // Waits until `count` messages came in all.
   [[nodiscard]] bool wait_messages(size_t count) {
-    return recorder_.wait([count](const transport::Recorder& r) { return r.messages.size() >= count; });
+    return recorder_.wait(
+        [count](const transport::Recorder& r) { return r.messages.size() >= count; });
   }
   [[nodiscard]] bool wait_acked(size_t count) {
-    return recorder_.wait([count](const transport::Recorder& r) { return r.acked.size() >= count; });
+    return recorder_.wait(
+        [count](const transport::Recorder& r) { return r.acked.size() >= count; });
   }
   [[nodiscard]] bool acked(uint64_t sequence) {
     return recorder_.wait([sequence](const transport::Recorder& r) {
@@ -95,7 +112,10 @@ class FarEnd {
   }
   [[nodiscard]] size_t acked_count() {
     size_t count = 0;
-    recorder_.wait([&](const transport::Recorder& r) { count = r.acked.size(); return true; });
+    recorder_.wait([&](const transport::Recorder& r) {
+      count = r.acked.size();
+      return true;
+    });
     return count;
   }
   // Those of one type, in order.
@@ -105,7 +125,8 @@ class FarEnd {
     recorder_.wait([&](const transport::Recorder& r) {
       for (const auto& message : r.messages)
         if (message.type == kWireType<T>)
-          if (auto decoded = transport::decode_body<T>(message.body)) result.push_back(std::move(*decoded));
+          if (auto decoded = transport::decode_body<T>(message.body))
+            result.push_back(std::move(*decoded));
       return true;
     });
     return result;
@@ -153,8 +174,9 @@ class ActorTest : public testing::Test {
   RoleReport probe(const Handle& handle) {
     RoleReport report;
     caf::scoped_actor self(system);
-    self->request(handle, kDeadline, Probe{}).receive([&](const RoleReport& r) { report = r; },
-                                                      [](const caf::error& e) { ADD_FAILURE() << to_string(e); });
+    self->request(handle, kDeadline, Probe{})
+        .receive([&](const RoleReport& r) { report = r; },
+                 [](const caf::error& e) { ADD_FAILURE() << to_string(e); });
     return report;
   }
   template <class Handle>

@@ -9,7 +9,7 @@ namespace {
 
 rl::ScoredTrajectory scored(int64_t work_id, int64_t version = 0) {
   return {.trajectory = {.work_id = work_id, .lineage = 1, .prompt = {5}, .response = {6, 7}, .behavior_logprobs = {-1, -2},
-                         .policy_versions = {version, version}, .precision = "fp32", .finished = true},
+                         .policy_versions = {version, version}, .precision = "float32", .finished = true},
           .score = 0.5, .ref_logprobs = {-1, -2}};
 }
 

@@ -45,9 +45,11 @@ void move_values(AllMetrics& all, double seconds) {
                       &all.pm_trainer.brier,
                       &all.pm_trainer.label_entropy,
                       &all.pm_trainer.score_drift,
+                      &all.pm_trainer.held_out_pairs,
                       &all.feedback.position_flip_ratio,
                       &all.rollout.revision_changed_ratio,
-                      &all.supervisor.heartbeat_age_seconds}) {
+                      &all.supervisor.heartbeat_age_seconds,
+                      &all.link.credits_available}) {
     gauge->Set(wave);
   }
   const auto now =
@@ -78,8 +80,9 @@ void move_values(AllMetrics& all, double seconds) {
   for (auto* histogram :
        {&all.rollout.response_tokens, &all.feedback.latency_seconds, &all.feedback.confidence,
         &all.reward.pm_score, &all.replay.sample_staleness_versions,
-        &all.replay.trajectory_version_span, &all.weights.publish_seconds,
-        &all.weights.apply_seconds, &all.ledger.commit_seconds, &all.checkpoint.duration_seconds}) {
+        &all.replay.trajectory_version_span, &all.learner.weights.seconds,
+        &all.rollout.weights.seconds, &all.ledger.commit_seconds,
+        &all.checkpoint.duration_seconds}) {
     histogram->Observe(wave);
   }
 }

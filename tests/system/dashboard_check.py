@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Checks the dashboard and the alert rules against a live run, through a real Prometheus.
 
-Starts Debian's prometheus on the run's target file with a scrape interval of one second, then asks
-every query of metrics/grafana/charter.json again and again until each has returned a finite number
-at least once. Every alert expression must evaluate, and every metric it names must exist.
+Starts Debian's prometheus with the project's own configuration, the run's target file and a shorter
+scrape interval in it. When the run has passed, every query of metrics/grafana/charter.json is asked
+over the whole of it, and must have returned a finite number at some moment. Every alert expression
+must evaluate, and every metric it names must have been there.
 
-  dashboard_check.py --run-dir runs/quickstart --timeout 900   # beside a running `charter run`
-  dashboard_check.py --exporter PROGRAM                        # PROGRAM TARGETS_FILE SECONDS serves metrics
+  dashboard_check.py --run-dir runs/quickstart --seconds 900   # beside a running `charter run`
+  dashboard_check.py --exporter PROGRAM --seconds 12           # PROGRAM TARGETS_FILE SECONDS serves metrics
+
+dashboard_live_test.py does it with a run of its own.
 
 Exit code: 0 all have data, 1 the list of those without, 77 prometheus is not installed.
 """
@@ -29,6 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "metrics/grafana/charter.json"
 ALERTS = ROOT / "metrics/prometheus/alerts.yml"
 CONFIG = ROOT / "metrics/prometheus/prometheus.yml"
+SCRAPE_SECONDS = 0.5
 
 
 def panel_queries(dashboard):
@@ -37,7 +41,7 @@ def panel_queries(dashboard):
     for panel in panels:
         panels.extend(panel.get("panels", []))
         for target in panel.get("targets", []):
-            expr = target["expr"].replace("$run", ".*").replace("$__rate_interval", "10s")
+            expr = target["expr"].replace("$run", ".*").replace("$__rate_interval", f"{int(8 * SCRAPE_SECONDS)}s")
             yield panel["title"], target.get("legendFormat", ""), expr
 
 
@@ -49,14 +53,15 @@ class Prometheus:
             probe.bind(("127.0.0.1", 0))
             self.address = "127.0.0.1:%d" % probe.getsockname()[1]
         config = folder / "prometheus.yml"
-        config.write_text(
-            "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-            f"rule_files: ['{ALERTS}']\n"
-            "scrape_configs:\n"
-            "  - job_name: charter\n"
-            "    honor_labels: true\n"
-            f"    file_sd_configs: [{{files: ['{targets}'], refresh_interval: 1s}}]\n"
-        )
+        text = CONFIG.read_text()
+        for line, ours in ((r"scrape_interval: \S+", f"scrape_interval: {int(1000 * SCRAPE_SECONDS)}ms"),
+                           (r"evaluation_interval: \S+", "evaluation_interval: 1s"),
+                           (r"- alerts\.yml", f"- {ALERTS}"),
+                           (r"- files: \[[^]]*\]", f"- files: ['{targets}']"),
+                           (r"refresh_interval: \S+", "refresh_interval: 1s")):
+            text, found = re.subn(line, ours, text)
+            assert found == 1, f"{CONFIG}: {line} occurs {found} times, expected once"
+        config.write_text(text)
         self.log = folder / "prometheus.log"
         self.command = [
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
@@ -89,9 +94,12 @@ class Prometheus:
         except urllib.error.HTTPError as error:
             raise ValueError(json.load(error)["error"]) from None
 
-    def has_finite_value(self, expr):
-        result = self.get("query", query=expr)["result"]
-        return any(math.isfinite(float(series["value"][1])) for series in result)
+    def had_value(self, expr, start):
+        """Whether it gave a finite number at any moment from `start` to now."""
+        end = time.time()
+        step = max(SCRAPE_SECONDS, (end - start) / 10000)  # a query gives at most 11,000 points
+        result = self.get("query_range", query=expr, start=start, end=end, step=step)["result"]
+        return any(math.isfinite(float(value)) for series in result for _, value in series["values"])
 
     def rules(self):
         return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
@@ -104,24 +112,34 @@ def check_files():
             sys.exit(f"promtool check {kind} {path}:\n{done.stdout}{done.stderr}")
 
 
-def watch(server, exporter, timeout):
-    """Polls until every query had data or the time is over; returns what never had."""
-    pending = list(panel_queries(json.loads(DASHBOARD.read_text())))
-    total = len(pending)
-    names = {name for rule in server.rules()
-             for name in re.findall(r"\bcharter_\w+|\bup\b", rule["query"])}
-    end = time.monotonic() + timeout
-    while time.monotonic() < end and (pending or names):
-        time.sleep(1)
-        pending = [query for query in pending if not server.has_finite_value(query[2])]
-        names = {name for name in names if not server.get("query", query=name)["result"]}
-        if exporter and exporter.poll() not in (None, 0):
-            sys.exit(f"the exporter ended with code {exporter.returncode}")
-    failures = [f"panel '{title}' ({legend}): no data: {expr}" for title, legend, expr in pending]
-    failures += [f"alert rules name {name}: no such metric" for name in sorted(names)]
-    failures += [f"alert {rule['name']}: {rule['lastError']}"
-                 for rule in server.rules() if rule["health"] == "err"]
-    return total, failures
+def failures_since(server, start):
+    """What the dashboard or the alert rules asked for in vain. Returns (number of queries, failures)."""
+    queries = list(panel_queries(json.loads(DASHBOARD.read_text())))
+    failures = [f"panel '{title}' ({legend}): no data: {expr}"
+                for title, legend, expr in queries if not server.had_value(expr, start)]
+    rules = server.rules()
+    for rule in rules:
+        server.had_value(rule["query"], start)  # need not hold, but must evaluate
+        if rule["health"] == "err":
+            failures.append(f"alert {rule['name']}: {rule['lastError']}")
+    names = {name for rule in rules for name in re.findall(r"\bcharter_\w+|\bup\b", rule["query"])}
+    failures += [f"alert rules name {name}: no such metric" for name in sorted(names)
+                 if not server.get("query", query=f"count_over_time({name}[{int(time.time() - start) + 60}s])")["result"]]
+    return len(queries) + len(rules), failures
+
+
+def report(total, failures):
+    for failure in failures:
+        print(failure)
+    print(f"{total} queries and alert rules checked, {len(failures)} failures")
+    return 1 if failures else 0
+
+
+def installed():
+    if shutil.which("prometheus") and shutil.which("promtool"):
+        return True
+    print("skipped: prometheus is not installed")
+    return False
 
 
 def main():
@@ -130,10 +148,9 @@ def main():
     source.add_argument("--run-dir", help="run directory; its targets lie beside it")
     source.add_argument("--targets", help="target file of a live run")
     source.add_argument("--exporter", help="program to start as PROGRAM TARGETS_FILE SECONDS")
-    parser.add_argument("--timeout", "--seconds", type=float, default=60, dest="timeout")
+    parser.add_argument("--seconds", type=float, default=60, help="how long to watch")
     options = parser.parse_args()
-    if not shutil.which("prometheus") or not shutil.which("promtool"):
-        print("skipped: prometheus is not installed")
+    if not installed():
         return 77
     check_files()
     with tempfile.TemporaryDirectory(prefix="charter-dashboard-") as name:
@@ -141,7 +158,7 @@ def main():
         exporter = None
         if options.exporter:
             targets = folder / "fake.targets.json"
-            exporter = subprocess.Popen([options.exporter, str(targets), str(options.timeout + 10)])
+            exporter = subprocess.Popen([options.exporter, str(targets), str(options.seconds + 30)])
         elif options.targets:
             targets = pathlib.Path(options.targets).resolve()
         else:
@@ -149,15 +166,16 @@ def main():
             targets = run_dir.with_name(run_dir.name + ".targets.json")
         try:
             with Prometheus(targets, folder) as server:
-                total, failures = watch(server, exporter, options.timeout)
+                start = time.time()
+                time.sleep(options.seconds)
+                if exporter and exporter.poll() is not None:
+                    sys.exit(f"the exporter ended with code {exporter.returncode}")
+                total, failures = failures_since(server, start)
         finally:
             if exporter:
                 exporter.terminate()
                 exporter.wait()
-    for failure in failures:
-        print(failure)
-    print(f"{total} queries checked, {len(failures)} failures")
-    return 1 if failures else 0
+    return report(total, failures)
 
 
 if __name__ == "__main__":

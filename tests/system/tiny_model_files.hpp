@@ -1,8 +1,10 @@
-// A transformer of two layers of random weights with the vocabulary of a GGUF: what it says is noise, in milliseconds.
+// A transformer of two layers of random weights with the vocabulary of a GGUF: what it says is
+// noise, in milliseconds.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,18 +14,20 @@
 
 namespace charter {
 
-inline model::ModelFiles tiny_model_files(const std::filesystem::path& vocabulary) {
+// hidden: of the vectors, a multiple of 8. The larger, the slower.
+inline model::ModelFiles tiny_model_files(const std::filesystem::path& vocabulary,
+                                          int64_t hidden = 32) {
   model::ModelFiles files;
   files.tokenizer = model::load_tokenizer(vocabulary);
   const model::Tokenizer tokenizer(files.tokenizer);
   auto& c = files.config;
   c.vocab_size = tokenizer.vocab_size();
-  c.hidden_size = 32;
-  c.intermediate_size = 64;
+  c.hidden_size = hidden;
+  c.intermediate_size = 2 * hidden;
   c.num_layers = 2;
   c.num_heads = 4;
   c.num_kv_heads = 2;
-  c.head_dim = 8;
+  c.head_dim = hidden / c.num_heads;
   c.max_position = 2048;
   c.tie_embeddings = true;
   c.eos_id = tokenizer.id_of("<|im_end|>");
@@ -31,9 +35,12 @@ inline model::ModelFiles tiny_model_files(const std::filesystem::path& vocabular
 
   const auto generator = at::detail::createCPUGenerator(/*seed_val=*/7);
   const auto random = [&](const std::string& name, std::vector<int64_t> shape) {
-    files.tensors[name] = at::randn(shape, generator, at::TensorOptions(at::kFloat)) * 0.2;
+    files.tensors[name] = at::randn(shape, generator, at::TensorOptions(at::kFloat)) *
+                          (0.2 * std::sqrt(32.0 / hidden));
   };
-  const auto ones = [&](const std::string& name) { files.tensors[name] = at::ones({c.hidden_size}); };
+  const auto ones = [&](const std::string& name) {
+    files.tensors[name] = at::ones({c.hidden_size});
+  };
   random("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
   ones("model.norm.weight");
   for (int64_t i = 0; i < c.num_layers; ++i) {

@@ -93,13 +93,13 @@ bootstrap = 10
 
 
 class Run:
-    def __init__(self, folder, placement="split", transport="ipc", updates=2, machine=""):
+    def __init__(self, folder, placement="split", transport="ipc", updates=2, machine="", hidden=32):
         self.folder = folder
         self.updates = updates
         self.run = folder / "runs/tiny"
         self.log = folder / "run.log"
         model = folder / "model"
-        subprocess.run([MAKE_MODEL, str(VOCABULARY), str(model)], check=True, timeout=RUN_SECONDS)
+        subprocess.run([MAKE_MODEL, str(VOCABULARY), str(model), str(hidden)], check=True, timeout=RUN_SECONDS)
         self.config = folder / "tiny.toml"
         port = 20000 + os.getpid() % 30000
         self.config.write_text(
