@@ -127,6 +127,24 @@ std::shared_ptr<const Pass> make_pass(const Transformer& transformer,
       Pass{transformer.config, rows(table.cos), rows(table.sin), batch.offsets});
 }
 
+void check_rows(const at::Tensor& hidden, const at::Tensor& targets, double temperature) {
+  if (targets.dim() != 1 || hidden.dim() != 2 || targets.size(0) != hidden.size(0)) {
+    throw std::invalid_argument("targets: got " + std::to_string(targets.numel()) +
+                                " entries, expected one for each of " +
+                                std::to_string(hidden.size(0)) + " rows");
+  }
+  if (!(temperature > 0)) {
+    throw std::invalid_argument("temperature: got " + std::to_string(temperature) +
+                                ", expected > 0");
+  }
+}
+
+// Whether the head is one plain matrix on the CPU.
+bool has_kernels(const Linear& head, const at::Tensor& hidden) {
+  return !head.has_adapter() && !head.bias.defined() && hidden.is_cpu() &&
+         hidden.scalar_type() == at::kFloat;
+}
+
 }  // namespace
 
 PackedSequences pack(std::span<const std::vector<int32_t>> sequences, at::Device device) {
@@ -185,19 +203,9 @@ at::Tensor logits(const Transformer& transformer, const at::Tensor& hidden) {
 
 at::Tensor token_logprobs(const Transformer& transformer, const at::Tensor& hidden,
                           const at::Tensor& targets, double temperature, int64_t slice) {
-  if (targets.dim() != 1 || hidden.dim() != 2 || targets.size(0) != hidden.size(0)) {
-    throw std::invalid_argument("targets: got " + std::to_string(targets.numel()) +
-                                " entries, expected one for each of " +
-                                std::to_string(hidden.size(0)) + " rows");
-  }
-  if (!(temperature > 0)) {
-    throw std::invalid_argument("temperature: got " + std::to_string(temperature) +
-                                ", expected > 0");
-  }
-  const Linear& head = transformer.head;
-  const bool plain = !head.has_adapter() && !head.bias.defined();
-  if (plain && hidden.is_cpu() && hidden.scalar_type() == at::kFloat) {
-    return linear_logprobs(hidden, head.weight, targets, temperature, slice);
+  check_rows(hidden, targets, temperature);
+  if (has_kernels(transformer.head, hidden)) {
+    return linear_logprobs(hidden, transformer.head.weight, targets, temperature, slice);
   }
   std::vector<at::Tensor> parts;
   for (int64_t begin = 0; begin < hidden.size(0); begin += slice) {
@@ -207,6 +215,25 @@ at::Tensor token_logprobs(const Transformer& transformer, const at::Tensor& hidd
     parts.push_back(chosen - at::logsumexp(scores, 1));
   }
   return parts.empty() ? at::empty({0}, hidden.options().dtype(at::kFloat)) : at::cat(parts);
+}
+
+TokenScores token_scores(const Transformer& transformer, const at::Tensor& hidden,
+                         const at::Tensor& targets, double temperature, int64_t slice) {
+  const at::NoGradGuard no_grad;
+  check_rows(hidden, targets, temperature);
+  if (has_kernels(transformer.head, hidden)) {
+    return linear_token_scores(hidden.contiguous(), transformer.head.weight, targets, temperature,
+                               slice);
+  }
+  std::vector<at::Tensor> logprobs, entropies;
+  for (int64_t begin = 0; begin < hidden.size(0); begin += slice) {
+    const int64_t n = std::min(slice, hidden.size(0) - begin);
+    const at::Tensor z = logits(transformer, hidden.narrow(0, begin, n)) / temperature;
+    const at::Tensor lse = z.logsumexp(1, /*keepdim=*/true);
+    logprobs.push_back((z.gather(1, targets.narrow(0, begin, n).unsqueeze(1)) - lse).squeeze(1));
+    entropies.push_back(lse.squeeze(1) - ((z - lse).exp() * z).sum(1));
+  }
+  return {at::cat(logprobs), at::cat(entropies)};
 }
 
 }  // namespace charter::model

@@ -6,6 +6,8 @@
 
 #include <vector>
 
+#include "model/token_scores.hpp"
+
 namespace charter::model {
 
 // Zhang and Sennrich 2019 (arXiv:1910.07467). x: [..., H], weight: [H]. Differentiable in both.
@@ -31,5 +33,11 @@ namespace charter::model {
 [[nodiscard]] at::Tensor linear_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                                          const at::Tensor& targets, double temperature,
                                          int64_t slice);
+
+// The same, and the entropies of the distributions, in one product with the weight: [n] each. No
+// graph.
+[[nodiscard]] TokenScores linear_token_scores(const at::Tensor& hidden, const at::Tensor& weight,
+                                              const at::Tensor& targets, double temperature,
+                                              int64_t slice);
 
 }  // namespace charter::model

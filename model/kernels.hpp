@@ -34,6 +34,8 @@ struct Kernels {
                float direction, float* out);
   // log(sum(exp(x * scale))) of a row, scale > 0; float within blocks of 1024, double across them.
   double (*row_logsumexp)(const float* x, int64_t n, float scale);
+  // Entropy of softmax(x * scale), whose logsumexp is lse: the sum of -p log p.
+  double (*row_entropy)(const float* x, int64_t n, float scale, float lse);
   // x = factor * exp(x * scale - shift), in place.
   void (*row_exp)(float* x, int64_t n, float scale, float shift, float factor);
   // x = exp(x - max(x)), in place; returns the sum and writes the maximum.

@@ -104,6 +104,21 @@ double row_logsumexp(const float* x, int64_t n, float scale) {
   return shift + std::log(sum);
 }
 
+double row_entropy(const float* x, int64_t n, float scale, float lse) {
+  double sum = 0;
+  for (int64_t begin = 0; begin < n; begin += 1024) {
+    const int64_t end = std::min(n, begin + 1024);
+    float part = 0;
+#pragma omp simd reduction(+ : part)
+    for (int64_t i = begin; i < end; ++i) {
+      const float log_p = x[i] * scale - lse;
+      part -= fast_exp(log_p) * log_p;
+    }
+    sum += part;
+  }
+  return sum;
+}
+
 void row_exp(float* x, int64_t n, float scale, float shift, float factor) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) x[i] = factor * fast_exp(x[i] * scale - shift);
@@ -143,6 +158,7 @@ const Kernels CHARTER_KERNELS = {
     .swiglu_backward = swiglu_backward,
     .rope = rope,
     .row_logsumexp = row_logsumexp,
+    .row_entropy = row_entropy,
     .row_exp = row_exp,
     .softmax_row = softmax_row,
     .scale = scale,

@@ -97,21 +97,53 @@ struct LinearLogprobs : Function<LinearLogprobs> {
   }
 };
 
+void check_targets(const at::Tensor& targets, int64_t vocab) {
+  if (targets.numel() == 0) return;
+  const auto lowest = targets.min().item<int64_t>(), highest = targets.max().item<int64_t>();
+  if (lowest >= 0 && highest < vocab) return;
+  throw std::invalid_argument("targets: ids from " + std::to_string(lowest) + " to " +
+                              std::to_string(highest) + ", expected them in [0, " +
+                              std::to_string(vocab) + ")");
+}
+
 }  // namespace
 
 at::Tensor linear_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                            const at::Tensor& targets, double temperature, int64_t slice) {
-  const auto check = [&](int64_t lowest, int64_t highest) {
-    if (lowest >= 0 && highest < weight.size(0)) return;
-    throw std::invalid_argument("targets: ids from " + std::to_string(lowest) + " to " +
-                                std::to_string(highest) + ", expected them in [0, " +
-                                std::to_string(weight.size(0)) + ")");
-  };
-  if (targets.numel() > 0) check(targets.min().item<int64_t>(), targets.max().item<int64_t>());
+  check_targets(targets, weight.size(0));
   const bool grad = at::GradMode::is_enabled();
   return LinearLogprobs::apply(hidden.contiguous(), weight, targets.contiguous(), temperature,
                                slice, grad && hidden.requires_grad(),
                                grad && weight.requires_grad());
+}
+
+TokenScores linear_token_scores(const at::Tensor& hidden, const at::Tensor& weight,
+                                const at::Tensor& targets, double temperature, int64_t slice) {
+  const at::NoGradGuard no_grad;
+  check_targets(targets, weight.size(0));
+  const int64_t n = hidden.size(0), vocab = weight.size(0);
+  const at::Tensor ids = targets.contiguous();
+  const auto* id = ids.const_data_ptr<int64_t>();
+  TokenScores result{at::empty({n}, hidden.options()), at::empty({n}, hidden.options())};
+  auto* logprobs = result.logprobs.mutable_data_ptr<float>();
+  auto* entropies = result.entropies.mutable_data_ptr<float>();
+  const auto scale = static_cast<float>(1.0 / temperature);
+  for (int64_t first = 0; first < n; first += slice) {
+    const at::Tensor logits =
+        at::linear(hidden.narrow(0, first, std::min(slice, n - first)), weight);
+    const float* rows = logits.const_data_ptr<float>();
+    parallel_for(0, logits.size(0), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const float* row = rows + r * vocab;
+        const double lse = kernels().row_logsumexp(row, vocab, scale);
+        const double chosen = static_cast<double>(row[id[first + r]]) * scale;
+        logprobs[first + r] = static_cast<float>(chosen - lse);
+        entropies[first + r] =
+            static_cast<float>(kernels().row_entropy(row, vocab, scale, static_cast<float>(lse)));
+      }
+    });
+  }
+  return result;
 }
 
 }  // namespace charter::model

@@ -16,6 +16,7 @@
 #include "model/linear.hpp"
 #include "model/model_config.hpp"
 #include "model/model_files.hpp"
+#include "model/token_scores.hpp"
 
 namespace charter::model {
 
@@ -82,5 +83,10 @@ struct ForwardOptions {
 [[nodiscard]] at::Tensor token_logprobs(const Transformer& transformer, const at::Tensor& hidden,
                                         const at::Tensor& targets, double temperature,
                                         int64_t slice = 256);
+
+// The same with the distributions' entropies, for one product with the head. No graph.
+[[nodiscard]] TokenScores token_scores(const Transformer& transformer, const at::Tensor& hidden,
+                                       const at::Tensor& targets, double temperature,
+                                       int64_t slice = 256);
 
 }  // namespace charter::model

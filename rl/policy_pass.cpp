@@ -33,8 +33,7 @@ Layout lay_out(std::span<const ScoredTrajectory> trajectories) {
   return layout;
 }
 
-// Entropy of softmax(logits / temperature), H = logsumexp(z) - sum p z, a few rows at a time when
-// no graph is kept: [n, V] floats would be the largest tensor of the whole step.
+// Entropy of softmax(logits / temperature), H = logsumexp(z) - sum p z, with a graph.
 at::Tensor entropies(const model::Transformer& policy, const at::Tensor& hidden,
                      double temperature) {
   constexpr int64_t kRows = 128;
@@ -74,10 +73,16 @@ PolicyPass run_policy(const model::Transformer& policy, const model::ValueHead& 
       n += layout.counts[i];
     }
     const at::Tensor rows = hidden.narrow(0, begin, n);
-    logprobs.push_back(
-        model::token_logprobs(policy, rows, targets.narrow(0, begin, n), temperature));
-    if (options.entropy) entropy.push_back(entropies(policy, rows, temperature));
+    const at::Tensor ids = targets.narrow(0, begin, n);
     begin += n;
+    if (options.entropy && !at::GradMode::is_enabled()) {
+      auto scores = model::token_scores(policy, rows, ids, temperature);
+      logprobs.push_back(std::move(scores.logprobs));
+      entropy.push_back(std::move(scores.entropies));
+      continue;
+    }
+    logprobs.push_back(model::token_logprobs(policy, rows, ids, temperature));
+    if (options.entropy) entropy.push_back(entropies(policy, rows, temperature));
   }
   return {.logprobs = at::cat(logprobs),
           .values = model::forward(head, hidden),

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "model/fused_ops.hpp"
+#include "model/lora.hpp"
 #include "tests/model/tiny_model.hpp"
 
 namespace charter::model {
@@ -190,6 +191,24 @@ TEST(Transformer, LayerActivationsEndBeforeTheFinalNorm) {
   const auto expected = hidden_states(t, pack(kSequences)).index_select(0, rows);
   const auto got = rms_norm(activations[2], t.final_norm, t.config.rms_norm_eps);
   EXPECT_LT((got - expected).abs().max().item<double>(), 1e-5);
+}
+
+TEST(TokenScores, AreTheLogprobsAndEntropiesOfTheDistributions) {
+  for (const bool untied_adapter : {false, true}) {
+    Transformer t = tiny_transformer({.tied = !untied_adapter});
+    if (untied_adapter) attach_lora(t, {.rank = 2, .targets = {"lm_head"}}, 1);
+    const at::NoGradGuard no_grad;
+    const std::vector<std::vector<int32_t>> sequences{tiny_tokens(11, 4)};
+    const at::Tensor hidden = hidden_states(t, pack(sequences)), ids = pack(sequences).tokens;
+    const TokenScores scores = token_scores(t, hidden, ids, 0.7, /*slice=*/4);
+    const at::Tensor p = at::log_softmax((logits(t, hidden) / 0.7).to(at::kDouble), 1);
+    const at::Tensor chosen = p.gather(1, ids.unsqueeze(1)).squeeze(1);
+    EXPECT_LT((scores.logprobs - chosen).abs().max().item<double>(), 1e-5);
+    EXPECT_LT((scores.entropies + (p.exp() * p).sum(1)).abs().max().item<double>(), 1e-5);
+  }
+  const Transformer t = tiny_transformer();
+  EXPECT_THROW((void)token_scores(t, at::zeros({2, 48}), at::zeros({3}, at::kLong), 1.0),
+               std::invalid_argument);
 }
 
 }  // namespace
