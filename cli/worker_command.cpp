@@ -1,9 +1,9 @@
 // charter worker: one process of a run, started by its supervisor.
+#include <signal.h>
+#include <sys/prctl.h>
+
 #include <CLI/CLI.hpp>
 #include <caf/all.hpp>
-#include <sys/prctl.h>
-#include <signal.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -25,7 +25,8 @@ struct WorkerArguments {
   int64_t lineage = 0;
 };
 
-actors::NodeContext context_of(const WorkerArguments& a, std::shared_ptr<transport::Transport> transport) {
+actors::NodeContext context_of(const WorkerArguments& a,
+                               std::shared_ptr<transport::Transport> transport) {
   actors::NodeContext context;
   context.paths = {a.run};
   const auto file = context.paths.run / "config.toml";
@@ -34,7 +35,9 @@ actors::NodeContext context_of(const WorkerArguments& a, std::shared_ptr<transpo
   context.shared_memory = a.shared_memory;
   context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, context.config.run.name);
   context.wiring.transport = std::move(transport);
-  context.wiring.addresses = {.transport = context.config.machine.transport, .run_id = a.run_id, .ipc_directory = a.ipc,
+  context.wiring.addresses = {.transport = context.config.machine.transport,
+                              .run_id = a.run_id,
+                              .ipc_directory = a.ipc,
                               .tcp_base_port = context.config.machine.tcp_base_port};
   context.wiring.hello.run_id = std::stoull(a.run_id, nullptr, 16);
   context.wiring.hello.lineage = a.lineage;
@@ -43,30 +46,43 @@ actors::NodeContext context_of(const WorkerArguments& a, std::shared_ptr<transpo
   return context;
 }
 
+// Other actors of this process may be in the middle of a computation; their work is re-issued.
+[[noreturn]] void end_by(const std::string& node, const std::string& fault) {
+  std::cerr << node << ": " << fault << std::endl;
+  // The supervisor hears of it before the socket closes.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  std::_Exit(1);
+}
+
 void work(const WorkerArguments& arguments) {
-  // The supervisor asks for an orderly end over the control link; a terminal's Ctrl-C is not for this process.
+  // The supervisor asks for an orderly end over the control link; a terminal's Ctrl-C is not for
+  // this process.
   ::signal(SIGINT, SIG_IGN);
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
   auto context = context_of(arguments, transport);
   (void)model::require_device(context.config.machine.device);
   metrics::Exposer exposer(context.config.metrics.address, context.registry,
-                                 {{"run", context.config.run.name}, {"process", arguments.node}});
+                           {{"run", context.config.run.name}, {"process", arguments.node}});
   exposer.add(context.wiring.meter);
-  caf::actor_system_config caf_config;
-  caf_config.add_message_types<caf::id_block::charter>();
-  caf::actor_system system{caf_config};
-  caf::scoped_actor self{system};
-  auto node = system.spawn(actors::node, std::move(context), arguments.node, exposer.address());
-  self->monitor(node);
   std::string fault;
-  self->receive([&](const caf::down_msg& down) {
-    if (down.reason) fault = system.render(down.reason);
-  });
-  if (fault.empty()) return;
-  std::cerr << arguments.node << ": " << fault << std::endl;
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));   // the supervisor hears of it before the socket closes
-  std::_Exit(1);   // other actors of this process may be in the middle of a computation; their work is re-issued
+  {
+    caf::actor_system_config caf_config;
+    caf_config.add_message_types<caf::id_block::charter>();
+    caf::actor_system system{caf_config};
+    caf::scoped_actor self{system};
+    auto node = system.spawn(actors::node, std::move(context), arguments.node, exposer.address());
+    self->monitor(node);
+    self->receive([&](const caf::down_msg& down) {
+      if (down.reason) fault = system.render(down.reason);
+    });
+    if (!fault.empty()) end_by(arguments.node, fault);
+  }
+  transport.reset();
+  // The links are closed and nothing is left to write. What remains, the metrics' server and
+  // LibTorch, takes more than a second to take itself down.
+  std::cout.flush();
+  std::_Exit(0);
 }
 
 }  // namespace
@@ -76,11 +92,14 @@ void add_worker(CLI::App& app) {
   auto* command = app.add_subcommand("worker", "One process of a run; started by `charter run`");
   command->add_option("--run", arguments->run, "run directory")->required();
   command->add_option("--node", arguments->node, "name of this process")->required();
-  command->add_option("--phase", arguments->phase, "phase it works in, for the process list")->required();
+  command->add_option("--phase", arguments->phase, "phase it works in, for the process list")
+      ->required();
   command->add_option("--lineage", arguments->lineage, "of the run")->required();
   command->add_option("--run-id", arguments->run_id, "of the run")->required();
   command->add_option("--ipc", arguments->ipc, "directory of the sockets")->required();
-  command->add_option("--shared-memory", arguments->shared_memory, "directory of published snapshots")->required();
+  command
+      ->add_option("--shared-memory", arguments->shared_memory, "directory of published snapshots")
+      ->required();
   command->add_option("--data", arguments->data, "directory of the authored data")->required();
   command->callback([arguments] { work(*arguments); });
 }

@@ -48,6 +48,11 @@ void LinkEndpoint::receive(std::span<const Blob> parts, uint64_t route, Time now
   settle(now);
 }
 
+bool LinkEndpoint::greeting() const {
+  return std::any_of(sessions_.begin(), sessions_.end(),
+                     [](const auto& entry) { return entry.second->greeting(); });
+}
+
 void LinkEndpoint::tick(Time now) {
   for (auto& [key, session] : sessions_) session->tick(now);
   settle(now);
@@ -185,19 +190,23 @@ void LinkEndpoint::dispatch(SessionEvent& event) {
     if (function) function(std::forward<decltype(arguments)>(arguments)...);
   };
   switch (event.kind) {
-    case SessionEvent::Kind::kUp: return call(events_.peer_up, event.peer, event.hello);
+    case SessionEvent::Kind::kUp:
+      return call(events_.peer_up, event.peer, event.hello);
     case SessionEvent::Kind::kDown:
       return call(events_.peer_down, event.peer, std::move(event.text));
     case SessionEvent::Kind::kDelivered:
       return call(events_.delivered, event.peer, event.sequence, event.type, std::move(event.text),
                   std::move(event.blobs));
-    case SessionEvent::Kind::kAcked: return call(events_.acked, event.peer, event.sequence);
-    case SessionEvent::Kind::kCredit: return call(events_.credit, event.peer, event.available);
+    case SessionEvent::Kind::kAcked:
+      return call(events_.acked, event.peer, event.sequence);
+    case SessionEvent::Kind::kCredit:
+      return call(events_.credit, event.peer, event.available);
     case SessionEvent::Kind::kLost:
       return call(events_.lost, event.peer, std::move(event.sequences));
     case SessionEvent::Kind::kAnnounced:
       return call(events_.announced, event.peer, event.type, std::move(event.text));
-    case SessionEvent::Kind::kRefused: return call(events_.refused, std::move(event.text));
+    case SessionEvent::Kind::kRefused:
+      return call(events_.refused, std::move(event.text));
   }
 }
 

@@ -1,6 +1,6 @@
-// One end of a link: its sessions, whatever carries the frames. The carriers (zmq_link, sim_link) hand
-// in the frames they received and the time, and send what `emit` gives them.
-// Pure apart from the callbacks; used by one thread. Callbacks may call back into the endpoint.
+// One end of a link: its sessions, whatever carries the frames. The carriers (zmq_link, sim_link)
+// hand in the frames they received and the time, and send what `emit` gives them. Pure apart from
+// the callbacks; used by one thread. Callbacks may call back into the endpoint.
 #pragma once
 
 #include <deque>
@@ -19,7 +19,8 @@ namespace charter::transport {
 class LinkEndpoint {
  public:
   enum class Side : uint8_t { kBind, kConnect };
-  // key: whom a frame goes to. Bind side: the peer's producer id. Connect side: 0, there is one peer.
+  // key: whom a frame goes to. Bind side: the peer's producer id. Connect side: 0, there is one
+  // peer.
   using Emit = std::function<void(uint64_t key, const Outgoing& frame)>;
 
   // options.producer_id must be set.
@@ -39,9 +40,10 @@ class LinkEndpoint {
   void raise_lineage(int64_t lineage, Time now);
 
   [[nodiscard]] uint64_t key_of(PeerId peer) const { return side_ == Side::kBind ? peer : 0; }
-  [[nodiscard]] int64_t available(PeerId peer) const;  // 0: no such peer
-  [[nodiscard]] uint64_t next_sequence(uint64_t key) const;   // 0: no such session
+  [[nodiscard]] int64_t available(PeerId peer) const;        // 0: no such peer
+  [[nodiscard]] uint64_t next_sequence(uint64_t key) const;  // 0: no such session
   [[nodiscard]] LinkStats stats() const;
+  [[nodiscard]] bool greeting() const;  // tick() is needed every few milliseconds
   [[nodiscard]] const LinkOptions& options() const { return options_; }
   void count_malformed() { ++stats_.malformed; }
 

@@ -25,7 +25,8 @@ bool hashes_differ(uint64_t a, uint64_t b) { return a != 0 && b != 0 && a != b; 
 std::string hello_mismatch(const Hello& peer, const LinkOptions& here) {
   const std::string who = peer.role + "[" + std::to_string(peer.index) + "]";
   const auto differ = [&who](const char* what, const std::string& theirs, const std::string& ours) {
-    return "handshake with " + who + " refused: " + what + ": peer has " + theirs + ", here " + ours;
+    return "handshake with " + who + " refused: " + what + ": peer has " + theirs + ", here " +
+           ours;
   };
   const Hello& self = here.self;
   const auto& roles = here.accept_roles;
@@ -56,7 +57,9 @@ void LinkSession::send_hello(uint64_t attach, uint64_t echo, bool wants_reply, T
   h.attach = attach;
   h.echo = echo;
   frames_.push_back({h, make_payload(encode_body(options_.self))});
-  next_hello_ = now + options_.hello_interval;
+  // Soon at first: a socket drops what is sent before its connection stands, which takes a moment.
+  next_hello_ = now + hello_wait_;
+  hello_wait_ = std::min(2 * hello_wait_, options_.hello_interval);
 }
 
 void LinkSession::receive_hello(const Frame& frame, Time now) {
@@ -104,9 +107,8 @@ void LinkSession::refuse(const Frame& frame, const std::string& reason, Time now
   if (reason == refused_reason_ && now - refused_at_ < kRepeatRefusal) return;
   refused_reason_ = reason;
   refused_at_ = now;
-  events_.push_back({.kind = SessionEvent::Kind::kRefused,
-                     .peer = frame.header.producer,
-                     .text = reason});
+  events_.push_back(
+      {.kind = SessionEvent::Kind::kRefused, .peer = frame.header.producer, .text = reason});
 }
 
 void LinkSession::come_up(const Remote& remote, Time now) {
@@ -139,6 +141,7 @@ void LinkSession::go_down(const std::string& reason, Time now) {
   up_ = false;
   down_since_ = now;
   next_hello_ = now;
+  hello_wait_ = std::min(kFirstHelloWait, options_.hello_interval);
   reported_credit_ = 0;
   events_.push_back({.kind = SessionEvent::Kind::kDown, .peer = peer(), .text = reason});
   events_.push_back({.kind = SessionEvent::Kind::kCredit, .peer = peer(), .available = 0});

@@ -33,6 +33,7 @@ LinkSession::LinkSession(const LinkOptions& options, uint64_t first_sequence, Li
       stats_(stats),
       next_hello_(now),
       down_since_(now),
+      hello_wait_(std::min(kFirstHelloWait, options.hello_interval)),
       next_sequence_(first_sequence) {}
 
 FrameHeader LinkSession::header(FrameKind kind) const {
@@ -75,9 +76,9 @@ void LinkSession::receive(const Frame& frame, Time now) {
     ++stats_.stale_lineage;
     return;
   }
-  const bool ours = up_ && h.run_id == options_.self.run_id &&
-                    h.lineage == options_.self.lineage && h.producer == remote_.producer &&
-                    h.attach == remote_.attach && h.echo == attach_;
+  const bool ours = up_ && h.run_id == options_.self.run_id && h.lineage == options_.self.lineage &&
+                    h.producer == remote_.producer && h.attach == remote_.attach &&
+                    h.echo == attach_;
   if (!ours) {
     ++stats_.foreign;
     return;
@@ -85,16 +86,20 @@ void LinkSession::receive(const Frame& frame, Time now) {
   last_heard_ = now;
   settle_below(h.floor);
   switch (h.kind) {
-    case FrameKind::kData: return receive_data(frame);
-    case FrameKind::kState: return receive_state(frame);
-    case FrameKind::kBye: return go_down("the peer closed the link", now);
+    case FrameKind::kData:
+      return receive_data(frame);
+    case FrameKind::kState:
+      return receive_state(frame);
+    case FrameKind::kBye:
+      return go_down("the peer closed the link", now);
     case FrameKind::kAnnounce:
       events_.push_back({.kind = SessionEvent::Kind::kAnnounced,
                          .peer = peer(),
                          .type = h.type,
                          .text = std::string(frame.body)});
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -153,8 +158,7 @@ void LinkSession::receive_state(const Frame& frame) {
     transmitted_ -= found->second.transmitted ? 1 : 0;
     outbox_.erase(found);
     ++stats_.acknowledged;
-    events_.push_back(
-        {.kind = SessionEvent::Kind::kAcked, .peer = peer(), .sequence = sequence});
+    events_.push_back({.kind = SessionEvent::Kind::kAcked, .peer = peer(), .sequence = sequence});
   }
   report_credit();
 }

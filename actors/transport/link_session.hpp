@@ -1,6 +1,6 @@
-// The protocol between one pair of endpoints, as a pure state machine: frames, calls and the time go
-// in, frames and events come out. No sockets, clocks or threads, so the ZeroMQ link and the simulated
-// one run the same code. Used by one thread.
+// The protocol between one pair of endpoints, as a pure state machine: frames, calls and the time
+// go in, frames and events come out. No sockets, clocks or threads, so the ZeroMQ link and the
+// simulated one run the same code. Used by one thread.
 //
 // Opening. Each side numbers its attempts (attach) and says hello with its number and the other's
 // (echo). A side is up when a valid hello echoes the number it offers; every other frame must carry
@@ -37,20 +37,33 @@ struct Outgoing {
 };
 
 struct SessionEvent {
-  enum class Kind : uint8_t { kUp, kDown, kDelivered, kAcked, kCredit, kLost, kAnnounced, kRefused };
+  enum class Kind : uint8_t {
+    kUp,
+    kDown,
+    kDelivered,
+    kAcked,
+    kCredit,
+    kLost,
+    kAnnounced,
+    kRefused
+  };
   Kind kind = Kind::kUp;
   PeerId peer = 0;
-  Hello hello{};                       // kUp
-  uint64_t sequence = 0;               // kDelivered, kAcked
-  uint16_t type = 0;                   // kDelivered, kAnnounced
-  std::string text{};                  // kDelivered, kAnnounced: body; kDown, kRefused: reason
-  std::vector<Blob> blobs{};           // kDelivered
-  int64_t available = 0;               // kCredit
-  std::vector<uint64_t> sequences{};   // kLost
+  Hello hello{};                      // kUp
+  uint64_t sequence = 0;              // kDelivered, kAcked
+  uint16_t type = 0;                  // kDelivered, kAnnounced
+  std::string text{};                 // kDelivered, kAnnounced: body; kDown, kRefused: reason
+  std::vector<Blob> blobs{};          // kDelivered
+  int64_t available = 0;              // kCredit
+  std::vector<uint64_t> sequences{};  // kLost
 };
 
 // Why the two cannot talk: the first field that differs, with both values. Empty: they can.
 [[nodiscard]] std::string hello_mismatch(const Hello& peer, const LinkOptions& here);
+
+// Between the first two hellos; each wait is twice the one before, up to
+// LinkOptions::hello_interval.
+constexpr std::chrono::milliseconds kFirstHelloWait{10};
 
 class LinkSession {
  public:
@@ -61,7 +74,8 @@ class LinkSession {
   void receive(const Frame& frame, Time now);
   // Deadlines, heartbeats, hellos, resends. Call it at least a few times per heartbeat interval.
   void tick(Time now);
-  // Transmits what the window allows and reports what changed. Call it after receive and the calls below.
+  // Transmits what the window allows and reports what changed. Call it after receive and the calls
+  // below.
   void flush(Time now);
 
   // Always accepted, and transmitted when the window allows: the caller checks available() first.
@@ -69,11 +83,14 @@ class LinkSession {
   void acknowledge(uint64_t sequence);
   void grant(int64_t n);
   void announce(uint16_t type, const std::string& body);
-  // The lineage is options.self.lineage, which the owner has raised: gives up the outbox, opens anew.
+  // The lineage is options.self.lineage, which the owner has raised: gives up the outbox, opens
+  // anew.
   void lineage_raised(Time now);
   void close(Time now, const std::string& reason);  // says goodbye and reports the outbox lost
   void give_up();  // empties the outbox; an event names what it held
 
+  // Its next hello is due sooner than usual.
+  [[nodiscard]] bool greeting() const { return !up_ && hello_wait_ < options_.hello_interval; }
   [[nodiscard]] bool up() const { return up_; }
   [[nodiscard]] PeerId peer() const { return remote_.producer; }
   [[nodiscard]] const Hello& peer_hello() const { return remote_.hello; }
@@ -124,6 +141,7 @@ class LinkSession {
   Remote remote_;        // the session's other side, kept while down
   Remote candidate_;     // who said hello last and is not remote_
   Time last_heard_{}, next_heartbeat_{}, next_hello_{}, down_since_{}, refused_at_{};
+  std::chrono::milliseconds hello_wait_;  // to the hello after the next
   std::string refused_reason_;
 
   // As a sender.
@@ -138,7 +156,7 @@ class LinkSession {
   uint64_t floor_ = 1;                 // all below are settled
   std::set<uint64_t> held_;            // received in this session, not acknowledged
   int64_t granted_ = 0;
-  bool changed_ = false;               // something to tell in a state frame
+  bool changed_ = false;  // something to tell in a state frame
   std::vector<uint64_t> news_acked_, news_received_;
 };
 

@@ -27,7 +27,7 @@ class ZmqPort {
   [[nodiscard]] const std::string& address() const { return address_; }  // resolved
   [[nodiscard]] zmq::socket_t& control() { return control_; }
   [[nodiscard]] zmq::socket_t& data() { return data_; }
-  [[nodiscard]] bool waiting() const { return !deferred_.empty(); }
+  [[nodiscard]] bool waiting() const { return !deferred_.empty() || endpoint_->greeting(); }
   [[nodiscard]] std::chrono::milliseconds period() const;  // how often tick must run
 
  private:
