@@ -10,6 +10,7 @@ void LeaseBook::add(int64_t work_id, std::string kind, std::string payload) {
   if (!added) return;
   ++counts_.pending;
   ++open_[kind];
+  ++waiting_[kind];
   pending_[kind].push_back(work_id);
 }
 
@@ -33,6 +34,8 @@ void LeaseBook::move(Item& item, State to) {
   const bool was_open = item.state != State::kDone && item.state != State::kQuarantined;
   const bool is_open = to != State::kDone && to != State::kQuarantined;
   open_[item.kind] += static_cast<int64_t>(is_open) - static_cast<int64_t>(was_open);
+  waiting_[item.kind] += static_cast<int64_t>(to == State::kPending) -
+                         static_cast<int64_t>(item.state == State::kPending);
   --count(item.state);
   ++count(to);
   item.state = to;
@@ -145,9 +148,10 @@ int64_t LeaseBook::open(const std::string& kind) const {
 }
 
 int64_t LeaseBook::pending(const std::set<std::string>& kinds) const {
-  return std::count_if(items_.begin(), items_.end(), [&](const auto& entry) {
-    return entry.second.state == State::kPending && kinds.contains(entry.second.kind);
-  });
+  int64_t result = 0;
+  for (const auto& kind : kinds)
+    if (const auto it = waiting_.find(kind); it != waiting_.end()) result += it->second;
+  return result;
 }
 
 std::optional<TimePoint> LeaseBook::oldest_lease() const {

@@ -39,6 +39,7 @@ struct WorkItem {
                         // activation, rollout, eval
   std::string payload;  // JSON of the kind's struct in actors/work.hpp
   int32_t attempt = 1;
+  int64_t min_version = 0;  // of the policy that it may be begun with: see rl/staleness.hpp
 };
 
 // worker -> prompt_source, once, after the handshake: the kinds it takes.
@@ -150,14 +151,13 @@ struct Heartbeat {
   int64_t progress = 0;         // rises while any of the node's actors works or answers
   std::string metrics_address;  // host:port
   int64_t pss_bytes = 0;
-  std::string actors;  // JSON: [{"name", "progress", "state", "detail"}]
+  std::string actors;  // JSON: [{"name", "progress", "tokens", "state"}]
 };
 
 // supervisor -> node, in answer to the first heartbeat: what to run.
 struct Assignment {
   std::string phase;  // of the pipeline
   int64_t lineage = 0;
-  std::string config;              // resolved TOML
   std::vector<std::string> roles;  // "rollout/0"
 };
 
@@ -182,7 +182,7 @@ struct Fault {
   typename I::result_type inspect(I& f, Type& x) {      \
     return f(caf::meta::type_name(#Type), __VA_ARGS__); \
   }
-CHARTER_INSPECT(WorkItem, x.work_id, x.kind, x.payload, x.attempt)
+CHARTER_INSPECT(WorkItem, x.work_id, x.kind, x.payload, x.attempt, x.min_version)
 CHARTER_INSPECT(WorkRequest, x.kinds)
 CHARTER_INSPECT(WorkDrained, x.phase, x.issued)
 CHARTER_INSPECT(Renewal, x.work_ids)
@@ -198,7 +198,7 @@ CHARTER_INSPECT(Batch, x.trajectories)
 CHARTER_INSPECT(WeightsReady, x.model, x.lineage, x.version, x.path, x.checksum, x.bytes)
 CHARTER_INSPECT(WeightsRequest, x.model, x.newer_than)
 CHARTER_INSPECT(Heartbeat, x.node, x.progress, x.metrics_address, x.pss_bytes, x.actors)
-CHARTER_INSPECT(Assignment, x.phase, x.lineage, x.config, x.roles)
+CHARTER_INSPECT(Assignment, x.phase, x.lineage, x.roles)
 CHARTER_INSPECT(Finish, x.checkpoint, x.complete)
 CHARTER_INSPECT(Finished, x.node)
 CHARTER_INSPECT(Fault, x.node, x.actor, x.reason)

@@ -58,10 +58,13 @@ bool lease_one(PromptSourceState& state, Peer peer, PromptSourceState::Worker& w
                const metrics::PromptSourceMetrics& metrics) {
   auto lease = state.book.next(kinds_now(state, worker), peer.peer, Clock::now());
   if (!lease) return false;
-  const auto sequence = state.ports.send(peer, WorkItem{.work_id = lease->work_id,
-                                                        .kind = lease->kind,
-                                                        .payload = lease->payload,
-                                                        .attempt = lease->attempt});
+  const bool gated = state.options.gated && lease->kind == kGatedKind;
+  const auto sequence =
+      state.ports.send(peer, WorkItem{.work_id = lease->work_id,
+                                      .kind = lease->kind,
+                                      .payload = lease->payload,
+                                      .attempt = lease->attempt,
+                                      .min_version = gated ? state.gate.oldest_version() : 0});
   if (!sequence) {  // the peer's credit is gone: it will say when it is back
     state.book.give_back(lease->work_id);
     worker.credit = 0;
@@ -70,9 +73,7 @@ bool lease_one(PromptSourceState& state, Peer peer, PromptSourceState::Worker& w
   --worker.credit;
   ++worker.issued;
   ++state.progress;
-  if (state.options.gated && lease->kind == kGatedKind &&
-      state.gate.reserve() == rl::Admission::kAdmit)
-    state.in_gate.insert(lease->work_id);
+  if (gated && state.gate.reserve() == rl::Admission::kAdmit) state.in_gate.insert(lease->work_id);
   state.leased[{peer, *sequence}] = {lease->work_id, lease->kind};
   metrics.leases_issued.Increment();
   return true;
@@ -219,6 +220,8 @@ PromptSourceActor::behavior_type prompt_source(Self self, Wiring wiring,
         metrics.leases_expired.Increment(
             static_cast<double>(failed.requeued.size() + failed.quarantined.size()));
         on_failed(s, failed, metrics);
+        // An announcement may be lost: while it holds it is made again.
+        for (auto& [peer, worker] : s.workers) worker.told_drained = false;
         issue(s, metrics);
         self->delayed_send(self, std::chrono::milliseconds(500), Tick{});
       },

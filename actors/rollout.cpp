@@ -50,6 +50,18 @@ void apply_weights(RolloutState& state, const WeightsReady& ready,
   }
 }
 
+// Begins what has waited for the version that is here now.
+void begin_early(RolloutState& state) {
+  std::deque<WorkItem> early;
+  early.swap(state.early);
+  for (auto& item : early) {
+    if (item.min_version > state.engine->version().number)
+      state.early.push_back(std::move(item));
+    else
+      begin_job(state, item);
+  }
+}
+
 void count_engine(RolloutState& state, const metrics::RolloutMetrics& metrics) {
   const auto& now = state.engine->stats();
   auto& last = state.last_stats;
@@ -130,6 +142,9 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
                            : s.jobs.empty()                     ? "waiting for work"
                                             : std::to_string(s.jobs.size()) + " jobs, " +
                                                   std::to_string(s.requests.size()) + " sequences";
+        if (!s.early.empty())
+          what += ", " + std::to_string(s.early.size()) + " waiting for version " +
+                  std::to_string(s.early.front().min_version);
         if (s.trajectories.unacknowledged() > 0)
           what += ", " + std::to_string(s.trajectories.unacknowledged()) + " to reward";
         if (s.pairs.unacknowledged() > 0)
@@ -139,13 +154,16 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
       [self](const From<WorkItem>& item) {
         auto& s = self->state;
         if (!s.work.accept(item)) return;
-        begin_job(s, item.message);
+        s.early.push_back(item.message);
+        begin_early(s);
         s.loop.wake(self);
       },
       [](const From<WorkDrained>&) {},
       [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
       [self, metrics](const From<WeightsReady>& m) {
         apply_weights(self->state, m.message, metrics);
+        begin_early(self->state);
+        self->state.loop.wake(self);
       },
   };
 }

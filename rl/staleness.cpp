@@ -1,5 +1,6 @@
 #include "rl/staleness.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -51,6 +52,11 @@ StalenessGate::StalenessGate(StalenessOptions options) : options_(options) {
 int64_t StalenessGate::capacity() const {
   return (options_.max_staleness + version_ + 1) * options_.batch_size -
          (in_flight_ + buffered_ + consumed_);
+}
+
+int64_t StalenessGate::oldest_version() const {
+  const int64_t trained_from = (in_flight_ + buffered_ + consumed_) / options_.batch_size;
+  return std::max<int64_t>(0, trained_from - options_.max_staleness);
 }
 
 Admission StalenessGate::reserve() {

@@ -51,6 +51,11 @@ class StalenessGate {
   void restore(int64_t version, int64_t in_flight, int64_t buffered);
 
   [[nodiscard]] int64_t capacity() const;  // slots reserve() would still give; can be negative
+  // The oldest version that the generation reserved next may be sampled from: those ahead of it
+  // fill the batches before its own, which is trained from version (in_flight + buffered +
+  // consumed) / B at the earliest. Knowing the version is not having its weights: a worker that has
+  // not applied them yet must wait, or its trajectory is dropped.
+  [[nodiscard]] int64_t oldest_version() const;
   [[nodiscard]] int64_t version() const { return version_; }
   [[nodiscard]] int64_t in_flight() const { return in_flight_; }
   [[nodiscard]] int64_t buffered() const { return buffered_; }

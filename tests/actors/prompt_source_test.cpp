@@ -220,6 +220,9 @@ TEST_F(GatedPromptSource, NeverRunsFurtherAheadOfTrainingThanTheStalenessBound) 
       worker.wait_messages(6));  // (1 + 1 + 1) * 2 = 6 = 4 in flight + 0 buffered + 2 consumed
   EXPECT_EQ(report().version, 1);
   EXPECT_EQ(admitted(), 6);
+  // The first four may be begun with version 0, the next two are trained from version 2.
+  EXPECT_EQ(worker.received<WorkItem>()[3].min_version, 0);
+  EXPECT_EQ(worker.received<WorkItem>()[5].min_version, 1);
   for (size_t i = 2; i < 6; ++i) worker.acknowledge(i);
   EXPECT_TRUE(leased(0));
   EXPECT_EQ(admitted(), 6);  // 0 in flight + 4 buffered + 2 consumed = 6

@@ -58,6 +58,21 @@ TEST(StalenessGate, RefusesWhatWasNeverReserved) {
   EXPECT_THROW(StalenessGate({.batch_size = 0}), std::invalid_argument);
 }
 
+TEST(StalenessGate, SaysWhichVersionAGenerationNeeds) {
+  StalenessGate gate({.batch_size = 2, .max_staleness = 1});
+  // Places 0 and 1 are trained from version 0, 2 and 3 from 1: weights 0 are 1 old then. Places 4
+  // and 5 are trained from 2, for which weights 0 would be 2 old.
+  for (int place = 0; place < 4; ++place) {
+    EXPECT_EQ(gate.oldest_version(), 0);
+    ASSERT_EQ(gate.reserve(), Admission::kAdmit);
+  }
+  gate.commit();
+  gate.commit();
+  gate.consume(2, 2);
+  EXPECT_EQ(gate.oldest_version(), 1);
+  ASSERT_EQ(gate.reserve(), Admission::kAdmit);
+}
+
 // First in, first out, generations that take any time and some that die: no trajectory of a full
 // batch is ever more than eta versions old when it is trained.
 TEST(StalenessGate, NoOrderOfEventsExceedsTheBound) {
@@ -68,7 +83,8 @@ TEST(StalenessGate, NoOrderOfEventsExceedsTheBound) {
     std::vector<int64_t> flying, buffer;  // start versions, in order of admission
     for (int step = 0; step < 3000; ++step) {
       const uint64_t what = random() % 4;
-      if (what <= 1 && gate.reserve() == Admission::kAdmit) flying.push_back(gate.version());
+      const int64_t oldest = gate.oldest_version();  // the worst a worker may do
+      if (what <= 1 && gate.reserve() == Admission::kAdmit) flying.push_back(oldest);
       if (what == 2 && !flying.empty()) {
         if (random() % 10 == 0) {
           gate.rollback();
