@@ -160,6 +160,20 @@ bool nodes_gone(const SupervisorState& state) {
                       [](const auto& entry) { return entry.second.alive; });
 }
 
+// What a heartbeat says of its roles; what does not read is left out.
+void read_roles(SupervisorState& state, const std::string& text) {
+  try {
+    for (const auto& role : nlohmann::json::parse(text)) {
+      const auto name = role.at("name").get<std::string>();
+      state.status.roles[name] = {.name = name,
+                                  .progress = role.at("progress").get<int64_t>(),
+                                  .tokens = role.at("tokens").get<int64_t>(),
+                                  .state = role.at("state").get<std::string>()};
+    }
+  } catch (const nlohmann::json::exception&) {
+  }
+}
+
 void on_heartbeat(Self self, const From<Heartbeat>& m) {
   auto& state = self->state;
   auto it = state.nodes.find(m.message.node);
@@ -168,17 +182,17 @@ void on_heartbeat(Self self, const From<Heartbeat>& m) {
   const auto now = Clock::now();
   // A last word of the process before it may have taken its place: the assignment goes to whoever
   // is new.
-  if (const auto peer = state.peers.find(node.plan.name);
-      peer == state.peers.end() || peer->second != m.from) {
-    state.peers[node.plan.name] = m.from;
+  const auto peer = state.peers.find(node.plan.name);
+  const bool newcomer = peer == state.peers.end() || peer->second != m.from;
+  state.peers[node.plan.name] = m.from;
+  // An announcement may be lost: both are made again until the heartbeat shows that they arrived.
+  if (newcomer || m.message.progress < 0)
     state.ports.announce(m.from, Assignment{.phase = state.options.phase.name,
                                             .lineage = state.options.context.wiring.hello.lineage,
-                                            .config = "",
                                             .roles = node.plan.roles});
-    if (state.finishing)
-      state.ports.announce(m.from,
-                           Finish{state.ending != State::kRestore, state.ending == State::kDone});
-  }
+  if (state.finishing)
+    state.ports.announce(m.from,
+                         Finish{state.ending != State::kRestore, state.ending == State::kDone});
   node.seen = now;
   node.progress = m.message.progress;
   node.pss = m.message.pss_bytes;
@@ -190,12 +204,7 @@ void on_heartbeat(Self self, const From<Heartbeat>& m) {
         state.targets.push_back({other.metrics_address, name});
     metrics::write_targets(metrics::targets_path(state.options.context.paths.run), state.targets);
   }
-  for (const auto& actor :
-       nlohmann::json::parse(m.message.actors, nullptr, /*allow_exceptions=*/false))
-    state.status.roles[actor.value("name", "")] = {.name = actor.value("name", ""),
-                                                   .progress = actor.value("progress", int64_t{0}),
-                                                   .tokens = actor.value("tokens", int64_t{0}),
-                                                   .state = actor.value("state", "")};
+  read_roles(state, m.message.actors);
 }
 
 void on_fault(Self self, const Fault& fault) {
