@@ -5,6 +5,7 @@
 #include <limits>
 #include <thread>
 
+#include "actors/phase_models.hpp"
 #include "actors/role_watch.hpp"
 #include "actors/stage_work.hpp"
 #include "actors/supervisor.hpp"
@@ -52,10 +53,35 @@ bool result_missing(const NodeContext& context, const Phase& phase, int64_t work
          !std::filesystem::exists(context.paths.weights() / result->second);
 }
 
-std::vector<SourceItem> open_items(Run& run, const Phase& phase) {
+// Every model the phase's actors read was left behind by an earlier stage.
+void require_weights(const NodeContext& context, const Phase& phase) {
+  std::vector<std::string> needed;
+  const auto name = [&](const char* part) { return weights_name(context.config, part); };
+  if (!phase.rollout_kinds.empty()) needed.push_back(phase.rollout_weights);
+  if (!phase.feedback_kinds.empty() || phase.feedback_serves_pairs) needed.push_back(name("judge"));
+  if (!phase.reward_kinds.empty() || phase.reward_serves_trajectories) {
+    needed.push_back(phase.reference_weights);
+    if (phase.name != "firewall") needed.push_back("pm.safetensors");
+  }
+  if (phase.pm_trainer) needed.push_back(name("pm_init"));
+  for (const auto& weights : needed) {
+    const auto path = context.paths.weights() / weights_name(context.config, weights);
+    if (std::filesystem::exists(path)) continue;
+    throw std::runtime_error(phase.name + ": " + path.string() +
+                             ": no such model; the stage that makes it has not run or had no data");
+  }
+}
+
+// version: that training goes on from.
+std::vector<SourceItem> open_items(Run& run, const Phase& phase, int64_t version) {
   std::vector<SourceItem> items;
-  for (auto& row : run.ledger->pending(phase.name, {}, std::numeric_limits<int32_t>::max()))
+  // The ledger may hold more than are wanted: rl.updates may be lowered in a started run.
+  const auto& rl = run.config().rl;
+  int64_t rollouts = (rl.updates - version) * rl.batch;
+  for (auto& row : run.ledger->pending(phase.name, {}, std::numeric_limits<int32_t>::max())) {
+    if (row.item.kind == "rollout" && rollouts-- <= 0) continue;
     items.push_back({row.id, std::move(row.item.kind), std::move(row.item.payload)});
+  }
   if (phase.name != "rl" || !run.config().rl.online_pm) return items;
   // Labelled pairs that no surviving PM version was trained on.
   run.ledger->for_each_record("rl", "pair", [&](const store::RecordRow& row) {
@@ -141,10 +167,11 @@ PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point sta
     const int64_t version = restore(run, phase);
     run.ledger->raise_lineage();
     run.ledger->add_work(stage_work(run.options.context, *run.ledger, phase));
-    auto items = open_items(run, phase);
+    auto items = open_items(run, phase, version);
     const bool work = std::any_of(items.begin(), items.end(), [&](const auto& item) {
       return phase.required.contains(item.kind);
     });
+    if (work) require_weights(run.options.context, phase);
     const auto status =
         work || result_missing(run.options.context, phase,
                                run.ledger->count_by_state(phase.name).total())

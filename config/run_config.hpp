@@ -1,4 +1,4 @@
-// The one configuration of a run: a strict TOML file. Every key, its default, unit and range is in config/schema.cpp's
+// The one configuration of a run: a strict TOML file. Every key, its default, unit and range is in config/schema.hpp's
 // table, which `charter config explain` prints; the structs below are what the rest of the program receives.
 #pragma once
 #include <cstdint>
