@@ -10,12 +10,8 @@ namespace {
 
 using Self = FeedbackActor::stateful_pointer<FeedbackState>;
 
-// One of a judgement's results is owned elsewhere; after the last, the pair is acknowledged to its
-// rollout actor.
+// The judgement is in the ledger: its pair is acknowledged to its rollout actor.
 void owned(FeedbackState& state, int64_t id) {
-  auto it = state.owners_missing.find(id);
-  if (it == state.owners_missing.end() || --it->second > 0) return;
-  state.owners_missing.erase(it);
   if (auto pair = state.unacknowledged.find(id); pair != state.unacknowledged.end()) {
     state.ports.acknowledge(pair->second.first, pair->second.second);
     state.unacknowledged.erase(pair);
@@ -68,7 +64,9 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
       [self](const LinkEvent& event) {
         auto& s = self->state;
         for (int64_t id : s.work.handle(event)) owned(s, id);
-        (void)s.preferences.handle(event);
+        // The trainer has the preference: now it may count as given.
+        for (int64_t id : s.preferences.handle(event))
+          if (auto record = s.unrecorded.extract(id)) s.work.record(record.mapped(), id);
       },
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });

@@ -59,8 +59,8 @@ struct FeedbackState {
   transport::LinkId pair_link = 0;
   std::map<int64_t, Judgement> judging;  // by work id
   std::map<int64_t, std::pair<Peer, uint64_t>>
-      unacknowledged;                     // pairs whose record or preference is not owned yet
-  std::map<int64_t, int> owners_missing;  // work id -> acknowledgements still to come
+      unacknowledged;                    // pairs whose record is not committed yet
+  std::map<int64_t, Record> unrecorded;  // whose preference the PM trainer does not have yet
   std::map<uint64_t, std::pair<int64_t, size_t>> requests;  // engine request -> work id, number
   uint64_t next_request = 1;
   ComputeLoop loop;

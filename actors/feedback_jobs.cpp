@@ -62,13 +62,14 @@ void finish_judgement(FeedbackState& state, int64_t id, const metrics::FeedbackM
                                     static_cast<double>(state.flips_measured));
   }
   const bool online = state.options.online && j.is_pair;
-  // The ledger's row is enough to bring the preference back to the PM trainer after a restore: the
-  // rollout actor need not hold the pair until a PM batch is full.
-  state.owners_missing[id] = 1;
-  state.work.record(
-      Record{.work_id = id, .kind = j.is_pair ? "pair" : "judge", .body = nlohmann::json(r).dump()},
-      id);
-  if (online)
+  Record record{
+      .work_id = id, .kind = j.is_pair ? "pair" : "judge", .body = nlohmann::json(r).dump()};
+  // A row settles the pair, and from then on only a restore reads it: it is written when the PM
+  // trainer has the preference. Should this process die before, the pair is issued again; should
+  // the trainer die after, the row brings the preference back.
+  if (!online) state.work.record(record, id);
+  if (online) {
+    state.unrecorded.emplace(id, std::move(record));
     state.preferences.push(Preference{.work_id = id,
                                       .prompt = r.prompt,
                                       .first = r.first,
@@ -78,6 +79,7 @@ void finish_judgement(FeedbackState& state, int64_t id, const metrics::FeedbackM
                                       .method = r.method,
                                       .judge_id = r.judge_id},
                            id);
+  }
   state.judging.erase(id);
 }
 
@@ -109,7 +111,6 @@ void fail_judgement(FeedbackState& state, int64_t id, const std::string& why,
   metrics.requests_error.Increment();
   std::erase_if(state.requests, [id](const auto& r) { return r.second.first == id; });
   state.judging.erase(id);
-  state.owners_missing[id] = 1;
   state.work.record(Quarantine{id, why}, id);
 }
 

@@ -16,19 +16,18 @@ struct Metrics {
   metrics::CheckpointMetrics checkpoint;
 };
 
-PmTrainerState::Waiting to_pair(const PmTrainerState& state, PmTrainerState::Source from,
+PmTrainerState::Waiting to_pair(const PmTrainerState& state, int64_t work_id,
                                 const ComparisonWork& work) {
   if (!(work.p_first >= 0 && work.p_first <= 1))
     throw std::runtime_error("p_first: " + std::to_string(work.p_first) +
                              ", expected a probability");
   auto first = state.text->example(work.prompt, work.first, state.options.max_tokens);
   auto second = state.text->example(work.prompt, work.second, state.options.max_tokens);
-  return {.pair = {.work_id = from.work_id,
+  return {.pair = {.work_id = work_id,
                    .first = std::move(first.tokens),
                    .second = std::move(second.tokens),
                    .p_first = work.p_first,
                    .source = work.source},
-          .source = from,
           .cut = static_cast<int64_t>(first.cut > 0) + static_cast<int64_t>(second.cut > 0)};
 }
 
@@ -58,8 +57,7 @@ void complete_batch(PmTrainerState& state, const metrics::PmTrainerMetrics& metr
   const auto& stats = state.trainer->stats();
   show(stats, metrics);
   state.loop.count_read(stats.tokens);
-  std::vector<int64_t> ids;
-  for (const auto& source : state.in_batch) ids.push_back(source.work_id);
+  const std::vector<int64_t> ids = std::exchange(state.in_batch, {});
   const nlohmann::json json{{"pairs", stats.pairs},
                             {"loss", stats.loss},
                             {"accuracy", stats.accuracy},
@@ -68,23 +66,17 @@ void complete_batch(PmTrainerState& state, const metrics::PmTrainerMetrics& metr
                             {"grad_norm", stats.grad_norm},
                             {"tokens", stats.tokens},
                             {"cut", std::exchange(state.cut_in_batch, 0)}};
-  state.log.trained(stats.version, ids, json.dump(), [&state, sources = std::move(state.in_batch)] {
-    for (const auto& source : sources) {
-      if (source.peer.peer != 0)
-        state.ports.acknowledge(source.peer, source.sequence);
-      else
-        state.work.release(source.work_id);
-    }
+  state.log.trained(stats.version, ids, json.dump(), [&state, ids] {
+    for (int64_t id : ids) state.work.release(id);
   });
-  state.in_batch.clear();
   if (state.options.online) publish(state, metrics);
 }
 
 void begin_batch(PmTrainerState& state) {
   std::vector<feedback::PreferencePair> batch;
   while (!state.queue.empty() && static_cast<int64_t>(batch.size()) < state.options.batch) {
+    state.in_batch.push_back(state.queue.front().pair.work_id);
     batch.push_back(std::move(state.queue.front().pair));
-    state.in_batch.push_back(state.queue.front().source);
     state.cut_in_batch += state.queue.front().cut;
     state.queue.pop_front();
   }
@@ -203,7 +195,7 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
         s.seen.insert(item.message.work_id);
         try {
           const auto work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
-          s.queue.push_back(to_pair(s, {.work_id = item.message.work_id}, work));
+          s.queue.push_back(to_pair(s, item.message.work_id, work));
         } catch (const std::exception& e) {
           refuse(s, item.message.work_id, e, metrics.pm);
         }
@@ -217,14 +209,12 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
       [self, metrics](const From<Preference>& m) {
         auto& s = self->state;
         const auto& p = m.message;
-        if (!s.seen.insert(p.work_id)
-                 .second) {  // a pair judged again after its first judge was lost
-          s.ports.acknowledge(m.from, m.sequence);
-          return;
-        }
+        // Ours from here: the sender records the pair after this, and a restore reads the record.
+        s.ports.acknowledge(m.from, m.sequence);
+        if (!s.seen.insert(p.work_id).second)
+          return;  // judged again after its first judge was lost
         try {
-          s.queue.push_back(to_pair(s,
-                                    {.work_id = p.work_id, .peer = m.from, .sequence = m.sequence},
+          s.queue.push_back(to_pair(s, p.work_id,
                                     {.prompt = p.prompt,
                                      .first = p.first,
                                      .second = p.second,
@@ -233,7 +223,6 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
         } catch (const std::exception&
                      e) {  // the sender's mistake must not end the trainer, nor come back for ever
           refuse(s, p.work_id, e, metrics.pm);
-          s.ports.acknowledge(m.from, m.sequence);
         }
         s.loop.wake(self);
       },

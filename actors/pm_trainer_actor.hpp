@@ -39,15 +39,8 @@ struct PmTrainerOptions {
 
 struct PmTrainerState {
   static constexpr const char* name = "pm_trainer";
-  // Where a pair came from: a lease (peer 0), or a message of the preference arrow.
-  struct Source {
-    int64_t work_id = 0;
-    Peer peer;
-    uint64_t sequence = 0;
-  };
   struct Waiting {
     feedback::PreferencePair pair;
-    Source source;
     int64_t cut = 0;  // of its two conversations: longer than max_tokens, lost their beginning
   };
   PmTrainerOptions options;
@@ -62,7 +55,7 @@ struct PmTrainerState {
   TrainingLog log;
   std::deque<Waiting> queue;
   std::set<int64_t> seen;  // work ids taken: each pair is learned from once
-  std::vector<Source> in_batch;
+  std::vector<int64_t> in_batch;
   int64_t cut_in_batch = 0;
   ComputeLoop loop;
   bool finishing = false, finish_checkpoint = true, finish_result = false;
