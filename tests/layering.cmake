@@ -20,7 +20,7 @@ set(arrows_report "report/|store/|feedback/")
 set(arrows_config "config/")
 set(arrows_net "net/")
 set(arrows_transport "actors/transport/|actors/messages\\.hpp$|rl/trajectory\\.hpp$")
-set(arrows_actors "actors/|rl/|feedback/|model/|store/|net/|metrics/|config/|report/")
+set(arrows_actors "actors/|rl/|feedback/|model/|store/|net/|metrics/|config/")
 
 # folder -> the libraries it may include, beside the standard library and POSIX.
 set(torch "ATen/|c10/|torch/csrc/")
