@@ -35,6 +35,7 @@ TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
 }
 
 TEST(PackedMatrix, Int8ProductIsWithinTheStepsOfBothSides) {
+  at::manual_seed(9);  // the error of 48 outputs that share one row of inputs varies by a third
   std::vector<const Kernels*> sets{&kernels_avx2};
   if (__builtin_cpu_supports("avx512f")) sets.push_back(&kernels_avx512);
   if (__builtin_cpu_supports("avx512vnni")) sets.push_back(&kernels_avx512vnni);
