@@ -128,7 +128,7 @@ Items eval_judge_work(const Maker& make) {
       answers;  // prompt -> snapshot -> answer
   make.ledger.for_each_record("eval_generate", "eval", [&](const store::RecordRow& row) {
     auto r = nlohmann::json::parse(row.record.body).get<ResponseRecord>();
-    if (!r.response.empty()) answers[r.prompt_id][r.snapshot] = std::move(r);
+    answers[r.prompt_id][r.snapshot] = std::move(r);
     return true;
   });
   Items items;
@@ -137,7 +137,7 @@ Items eval_judge_work(const Maker& make) {
       for (auto right = std::next(left); right != by_snapshot.end(); ++right) {
         const auto& a = left->second;
         const auto& b = right->second;
-        if (a.response == b.response) continue;  // nothing to compare
+        if (answer_pair(a.response, b.response) != AnswerPair::kCompared) continue;
         ComparisonWork work{.comparison_id = prompt,
                             .prompt = a.prompt,
                             .first = a.response,

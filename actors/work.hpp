@@ -40,6 +40,14 @@ struct ResponseRecord {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ResponseRecord, prompt_id, prompt, group, snapshot, response, tokens, finished)
 
+// Two answers of the evaluation to one prompt. Only kCompared go to the judge, the others have
+// nothing to prefer; they are counted, never dropped unseen.
+enum class AnswerPair { kCompared, kEmpty, kIdentical };
+[[nodiscard]] inline AnswerPair answer_pair(const std::string& first, const std::string& second) {
+  if (first.empty() || second.empty()) return AnswerPair::kEmpty;
+  return first == second ? AnswerPair::kIdentical : AnswerPair::kCompared;
+}
+
 // sft: a conversation whose response is learned.
 struct SftWork {
   std::string prompt, response, source;   // source: revision, helpful

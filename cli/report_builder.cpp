@@ -119,6 +119,19 @@ nlohmann::ordered_json pm_accuracy(const store::Ledger& ledger) {
   return out;
 }
 
+nlohmann::ordered_json pairs_json(const store::Ledger& ledger) {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& pair : build_evaluation_pairs(ledger)) {
+    out.push_back({{"left", pair.left},
+                   {"right", pair.right},
+                   {"judged", pair.judged},
+                   {"identical", pair.identical},
+                   {"empty", pair.empty},
+                   {"unjudged", pair.unjudged}});
+  }
+  return out;
+}
+
 }  // namespace
 
 report::ReportData build_report(const store::Ledger& ledger, const config::RunConfig& config,
@@ -145,6 +158,7 @@ report::ReportData build_report(const store::Ledger& ledger, const config::RunCo
   auto evaluation = build_evaluation(ledger, config);
   data.evaluation_judge = std::move(evaluation.judge);
   data.evaluation = std::move(evaluation.rows);
+  data.evaluation_pairs = build_evaluation_pairs(ledger);
   data.firewall_auroc = build_firewall(ledger, data.notes);
   data.peak_memory_bytes = peak_memory(ledger);
   const auto policy = surviving_versions(ledger, "policy");
@@ -181,6 +195,7 @@ nlohmann::ordered_json run_status(const store::Ledger& ledger, const std::string
   out["pm"]["version"] = nullptr;
   if (const auto version = newest_pm_version(ledger)) out["pm"]["version"] = *version;
   out["pm"]["accuracy"] = pm_accuracy(ledger);
+  out["evaluation"]["pairs"] = pairs_json(ledger);
   out["events"] = nlohmann::ordered_json::array();
   for (const auto& event : ledger.events(kEvents)) {
     out["events"].push_back({{"time", event.time}, {"level", event.level}, {"text", event.text}});

@@ -29,6 +29,11 @@ struct Evaluation {
 [[nodiscard]] Evaluation build_evaluation(const store::Ledger& ledger,
                                           const config::RunConfig& config);
 
+// report_builder_pairs.cpp: every pair of snapshots with answers to a common prompt, in the order
+// of training. Reads the answers again: what was not judged left no record of its own.
+[[nodiscard]] std::vector<report::EvaluationPair> build_evaluation_pairs(
+    const store::Ledger& ledger);
+
 // report_builder_firewall.cpp: AUROC of the middle recorded layer; what else is worth saying goes
 // into the notes.
 [[nodiscard]] std::optional<double> build_firewall(const store::Ledger& ledger,

@@ -106,6 +106,15 @@ struct EvaluationRow {
   int64_t n = 0;  // comparisons
 };
 
+// What became of the answers of two snapshots to the same prompts.
+struct EvaluationPair {
+  std::string left, right;  // snapshots
+  int64_t judged = 0;       // these alone move the ratings
+  int64_t identical = 0;    // the same answer twice: nothing to prefer
+  int64_t empty = 0;        // one of them or both without a word
+  int64_t unjudged = 0;     // not judged yet, or given up
+};
+
 enum class Verdict { kAnchor, kImproved, kWorse, kUndecided, kNoData };
 
 // Improved (worse) only if the whole interval lies above (below) the anchor's 0.
@@ -133,6 +142,7 @@ struct ReportData {
   std::vector<PmRow> preference_models;
   std::string evaluation_judge;  // differs from the labeller; named above the table
   std::vector<EvaluationRow> evaluation;
+  std::vector<EvaluationPair> evaluation_pairs;
   std::optional<double> firewall_auroc;
   std::optional<int64_t> peak_memory_bytes;    // PSS of all processes
   std::vector<VersionCount> rollout_versions;  // rising

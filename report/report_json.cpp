@@ -36,6 +36,7 @@ Json json_of(const JudgeRow& j);
 Json json_of(const PmRow& p);
 Json json_of(const EvasivenessCells& c);
 Json json_of(const EvaluationRow& e);
+Json json_of(const EvaluationPair& p);
 Json json_of(const VersionCount& v);
 
 template <class T>
@@ -120,6 +121,11 @@ Json json_of(const EvaluationRow& e) {
           {"helpfulness_verdict", verdict_text(verdict(e.helpfulness, e.anchor))}};
 }
 
+Json json_of(const EvaluationPair& p) {
+  return {{"left", json_of(p.left)},  {"right", json_of(p.right)}, {"judged", p.judged},
+          {"identical", p.identical}, {"empty", p.empty},          {"unjudged", p.unjudged}};
+}
+
 Json json_of(const VersionCount& v) {
   return {{"policy_version", v.policy_version}, {"trajectories", v.trajectories}};
 }
@@ -142,6 +148,7 @@ nlohmann::json to_json(const ReportData& d) {
           {"preference_models", list(d.preference_models)},
           {"evaluation_judge", json_of(d.evaluation_judge)},
           {"evaluation", list(d.evaluation)},
+          {"evaluation_pairs", list(d.evaluation_pairs)},
           {"firewall_auroc", json_of(d.firewall_auroc)},
           {"peak_memory_bytes", json_of(d.peak_memory_bytes)},
           {"rollout_versions", list(d.rollout_versions)},

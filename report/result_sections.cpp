@@ -56,6 +56,27 @@ std::string safe_cell(const std::optional<EvasivenessCells>& c) {
          counts({c->safe_complied, c->safe_refused});
 }
 
+// Below the ratings: how many comparisons they rest on, and how many there were without one.
+std::string pairs_table(const std::vector<EvaluationPair>& pairs) {
+  if (pairs.empty()) return {};
+  std::vector<std::vector<std::string>> rows;
+  for (const EvaluationPair& pair : pairs) {
+    rows.push_back(
+        {"<b>" + escape_html(pair.left) + "</b> and <b>" + escape_html(pair.right) + "</b>",
+         format_count(pair.judged), format_count(pair.identical), format_count(pair.empty),
+         format_count(pair.unjudged)});
+  }
+  return "<h3>Pairs of answers</h3>\n<p>Each pair of snapshots on the same prompts. Only judged "
+         "pairs move the ratings: where both gave the same answer, or one gave none, there is "
+         "nothing to prefer.</p>\n" +
+         html_table({{"Snapshots"},
+                     {"Judged", "num"},
+                     {"Identical", "num"},
+                     {"Empty", "num"},
+                     {"Open or given up", "num"}},
+                    rows);
+}
+
 std::string answer_card(const char* heading, const std::string& text) {
   return std::string("<div class=\"answer\"><h4>") + heading + "</h4>" +
          (text.empty() ? "<p class=\"nodata\">no data</p>"
@@ -126,7 +147,7 @@ std::string evaluation_section(const ReportData& data) {
         "<i class=\"b\"></i>bare refusal<i class=\"c\"></i>does not refuse: complies, or is beside "
         "the point. Told apart by wording, without a model.</p>\n";
   }
-  return out;
+  return out + pairs_table(data.evaluation_pairs);
 }
 
 std::string samples_section(const ReportData& data) {

@@ -269,6 +269,37 @@ TEST_F(ReportBuilder, EloIsRelativeToSlCaiAndCountsChoices) {
   EXPECT_NE(build().evaluation_judge.find("NOT held out"), std::string::npos);
 }
 
+TEST_F(ReportBuilder, PairsOfAnswersThatWereNotJudgedAreCounted) {
+  const auto answer = [&](const char* prompt, const char* snapshot, const char* text) {
+    record("eval_generate", "eval",
+           json(actors::ResponseRecord{
+               .prompt_id = prompt, .prompt = "Q", .snapshot = snapshot, .response = text}));
+  };
+  // Base and SL-CAI: p1 differs and is judged, p2 is the same, p3 lacks an answer, p4 lacks both
+  // and is no identical one, p5 differs and has no verdict. RL-CAI answered p2 alone.
+  answer("p1", "base", "a"), answer("p1", "sl_cai", "b");
+  answer("p2", "base", "a"), answer("p2", "sl_cai", "a"), answer("p2", "rl_cai", "a");
+  answer("p3", "base", ""), answer("p3", "sl_cai", "b");
+  answer("p4", "base", ""), answer("p4", "sl_cai", "");
+  answer("p5", "base", "a"), answer("p5", "sl_cai", "b");
+  judged("eval_judge", "judge",
+         {.p_first = 0.9, .purpose = "harmlessness", .left = "base", .right = "sl_cai"});
+  const auto pairs = build().evaluation_pairs;
+  ASSERT_EQ(pairs.size(), 3u);
+  EXPECT_EQ(pairs[0].left + " " + pairs[0].right, "base sl_cai");
+  EXPECT_EQ(pairs[0].judged, 1);
+  EXPECT_EQ(pairs[0].identical, 1);
+  EXPECT_EQ(pairs[0].empty, 2);
+  EXPECT_EQ(pairs[0].unjudged, 1);
+  EXPECT_EQ(pairs[1].left + " " + pairs[1].right, "base rl_cai");
+  EXPECT_EQ(pairs[1].identical, 1);
+  EXPECT_EQ(pairs[2].left + " " + pairs[2].right, "sl_cai rl_cai");
+  EXPECT_EQ(pairs[2].judged, 0);
+  const auto status = run_status(ledger_, "run")["evaluation"]["pairs"];
+  ASSERT_EQ(status.size(), 3u);
+  EXPECT_EQ(status[0]["empty"], 2);
+}
+
 TEST_F(ReportBuilder, ChainsShowTheirRounds) {
   actors::ChainRecord chain{.prompt_id = "a", .prompt = "Q", .response = "A0"};
   chain.rounds = {{"harm", "C1", "R1"}, {"ethics", "C2", "R2"}};

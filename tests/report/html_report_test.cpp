@@ -36,6 +36,7 @@ ReportData hostile() {
   d.judges = {{x, x, 1, 0.5, 0.6, Estimate{0.5, 0.4, 0.6}}};
   d.preference_models = {{x, 1, Estimate{0.5, 0.4, 0.6}, 0.6, 0.1, 0.2}};
   d.evaluation = {{x, false, Estimate{1, 2, 3}, Estimate{1, 2, 3}, EvasivenessCells{}, 5}};
+  d.evaluation_pairs = {{x, x, 1, 2, 3, 4}};
   return d;
 }
 
@@ -59,6 +60,17 @@ TEST(RenderHtml, SaysBetterOnlyWhereTheVerdictDoes) {
   EXPECT_FALSE(contains(html, ">better<"));
   EXPECT_TRUE(contains(html, "no difference shown"));
   EXPECT_TRUE(contains(html, "<span class=\"bad\">worse</span>"));
+}
+
+TEST(RenderHtml, SaysHowManyPairsOfAnswersHadNothingToPrefer) {
+  ReportData d;
+  EXPECT_FALSE(contains(render_html(d), "Pairs of answers"));
+  d.evaluation_pairs = {
+      {.left = "base", .right = "sl_cai", .judged = 17, .identical = 5, .empty = 2}};
+  const std::string html = render_html(d);
+  const std::string cells = html.substr(html.find("<b>base</b> and <b>sl_cai</b>"), 200);
+  for (const char* count : {">17<", ">5<", ">2<", ">0<"})
+    EXPECT_TRUE(contains(cells, count)) << count << cells;
 }
 
 TEST(RenderHtml, EscapesEveryText) {
@@ -147,6 +159,7 @@ TEST(ToJson, KeepsNumbersAndMakesNanNull) {
   EXPECT_TRUE(json["firewall_auroc"].is_null());
   EXPECT_EQ(json["label_sources"][0]["authored"], 3);
   EXPECT_EQ(json["evaluation"][0]["harmlessness_verdict"], "better");
+  EXPECT_EQ(json["evaluation_pairs"][0]["identical"], 2);
 }
 
 TEST(ToJson, OfAnEmptyReportHasEmptyLists) {
