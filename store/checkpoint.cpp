@@ -40,6 +40,12 @@ void sync_path(const fs::path& path, int flags) {
   if (code != 0) fail(path, "fsync");
 }
 
+std::string hexadecimal(XXH64_hash_t hash) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
 // Size and checksum of a file, read in blocks: a checkpoint can be larger than memory. Nothing: unreadable.
 std::optional<std::pair<uintmax_t, std::string>> measure(const fs::path& path) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
@@ -54,10 +60,7 @@ std::optional<std::pair<uintmax_t, std::string>> measure(const fs::path& path) {
     size += count;
   }
   if (std::ferror(file.get())) return std::nullopt;
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx",
-                static_cast<unsigned long long>(XXH3_64bits_digest(state.get())));
-  return std::pair{size, std::string(text)};
+  return std::pair{size, hexadecimal(XXH3_64bits_digest(state.get()))};
 }
 
 // ckpt-<lineage>-<version>, nothing else.
@@ -77,10 +80,7 @@ std::string directory_name(CheckpointVersion at) {
 }
 
 std::string text_checksum(const std::string& text) {
-  char out[17];
-  std::snprintf(out, sizeof out, "%016llx",
-                static_cast<unsigned long long>(XXH3_64bits(text.data(), text.size())));
-  return out;
+  return hexadecimal(XXH3_64bits(text.data(), text.size()));
 }
 
 // The manifest holds the checksum of itself without that field.
@@ -126,6 +126,17 @@ void write_manifest(const fs::path& dir, CheckpointVersion at, const json& meta)
   sync_path(dir, O_RDONLY | O_DIRECTORY);
 }
 
+// Everything named as a checkpoint, sound or not.
+std::vector<std::pair<CheckpointVersion, fs::path>> newest_first(const fs::path& dir) {
+  std::vector<std::pair<CheckpointVersion, fs::path>> found;
+  for (const auto& entry : fs::directory_iterator(dir)) {
+    if (const auto at = parse_name(entry.path().filename().string()))
+      found.emplace_back(*at, entry.path());
+  }
+  std::sort(found.rbegin(), found.rend());
+  return found;
+}
+
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path dir, size_t keep)
@@ -160,24 +171,21 @@ fs::path CheckpointStore::commit(CheckpointVersion at,
   }
   fs::rename(temp, target);
   sync_path(dir_, O_RDONLY | O_DIRECTORY);
-  prune();
+  prune(at);
   return target;
 }
 
 std::vector<Checkpoint> CheckpointStore::list() const {
   std::vector<Checkpoint> found;
-  for (const auto& entry : fs::directory_iterator(dir_)) {
-    const auto at = parse_name(entry.path().filename().string());
-    if (!at || !entry.is_directory()) continue;
-    const auto manifest = read_manifest(entry.path());
+  for (const auto& [at, path] : newest_first(dir_)) {
+    const auto manifest = read_manifest(path);
     if (!manifest) continue;
-    found.push_back({.at = *at,
-                     .path = entry.path(),
+    found.push_back({.at = at,
+                     .path = path,
                      .meta = (*manifest)["meta"],
-                     .best = fs::exists(entry.path() / kBestMark)});
+                     .best = fs::exists(path / kBestMark)});
   }
-  std::sort(found.begin(), found.end(),
-            [](const Checkpoint& a, const Checkpoint& b) { return a.at < b.at; });
+  std::reverse(found.begin(), found.end());
   return found;
 }
 
@@ -203,14 +211,11 @@ std::string CheckpointStore::verify(const fs::path& checkpoint) {
 
 LatestCheckpoint CheckpointStore::latest() const {
   LatestCheckpoint result;
-  std::vector<std::pair<CheckpointVersion, fs::path>> found;
   for (const auto& entry : fs::directory_iterator(dir_)) {
     const std::string name = entry.path().filename().string();
-    if (const auto at = parse_name(name)) found.emplace_back(*at, entry.path());
     if (name.starts_with("tmp-")) result.warnings.push_back(name + ": skipped, not complete");
   }
-  std::sort(found.rbegin(), found.rend());
-  for (const auto& [at, path] : found) {
+  for (const auto& [at, path] : newest_first(dir_)) {
     const std::string wrong = verify(path);
     if (!wrong.empty()) {
       result.warnings.push_back(path.filename().string() + ": skipped, " + wrong);
@@ -238,14 +243,21 @@ void CheckpointStore::mark_best(CheckpointVersion at) {
   }
 }
 
-void CheckpointStore::prune() const {
+void CheckpointStore::prune(CheckpointVersion committed) const {
   for (const auto& entry : fs::directory_iterator(dir_)) {
     if (entry.path().filename().string().starts_with("tmp-")) fs::remove_all(entry.path());
   }
-  const std::vector<Checkpoint> complete = list();
-  const size_t old = complete.size() > keep_ ? complete.size() - keep_ : 0;
-  for (size_t i = 0; i < old; ++i) {
-    if (!complete[i].best) fs::remove_all(complete[i].path);
+  const auto found = newest_first(dir_);
+  if (found.size() <= keep_) return;
+  // Files are read, not only counted: a damaged checkpoint must not push out a sound one, which may
+  // be the last that a restore can use.
+  size_t sound = 0;
+  for (const auto& [at, path] : found) {
+    if (sound >= keep_) {
+      if (!fs::exists(path / kBestMark)) fs::remove_all(path);
+    } else if (at == committed || verify(path).empty()) {
+      ++sound;
+    }
   }
 }
 

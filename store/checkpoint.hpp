@@ -37,7 +37,8 @@ struct LatestCheckpoint {
 
 class CheckpointStore {
  public:
-  // Creates the directory. keep: how many of the newest stay, at least 2.
+  // Creates the directory. keep: how many of the newest sound ones stay, at least 2. What is older
+  // than the last of them goes; a damaged one between them takes no place.
   // Throws std::runtime_error when the directory cannot be made or written.
   CheckpointStore(std::filesystem::path dir, size_t keep);
 
@@ -60,7 +61,8 @@ class CheckpointStore {
   void mark_best(CheckpointVersion at);
 
  private:
-  void prune() const;
+  // committed: just written and measured, so its files are not read again.
+  void prune(CheckpointVersion committed) const;
   std::filesystem::path dir_;
   size_t keep_;
 };

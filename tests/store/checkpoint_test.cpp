@@ -74,6 +74,31 @@ TEST_F(CheckpointTest, OldOnesArePrunedAndTheBestStays) {
   EXPECT_THROW(store.mark_best({0, 99}), std::invalid_argument);
 }
 
+TEST_F(CheckpointTest, DamagedOnesDoNotTakeThePlacesOfSoundOnes) {
+  CheckpointStore three(dir, 3);
+  const auto add = [&](int64_t version) {
+    return three.commit({0, version}, [](const fs::path& path) { put(path / "w", "weights"); });
+  };
+  add(1);
+  const fs::path second = add(2), third = add(3);
+  put(second / "w", "damaged");
+  fs::remove(third / "manifest.json");
+  const fs::path fourth = add(4);
+  // Two sound ones are fewer than the three to keep: nothing goes, the first least of all.
+  EXPECT_EQ(CheckpointStore::verify(dir / "ckpt-0-1"), "");
+  put(fourth / "w", "damaged");
+  ASSERT_TRUE(three.latest().checkpoint);
+  EXPECT_EQ(three.latest().checkpoint->at, (CheckpointVersion{0, 1}));
+  // Sound: 1, 5, 6, then 5, 6, 7. What is older than the third newest sound one goes, damaged or
+  // not.
+  add(5), add(6);
+  EXPECT_TRUE(fs::exists(dir / "ckpt-0-1"));
+  add(7);
+  EXPECT_EQ(versions(), (Versions{{0, 5}, {0, 6}, {0, 7}}));
+  EXPECT_FALSE(fs::exists(second));
+  EXPECT_FALSE(fs::exists(third));
+}
+
 TEST_F(CheckpointTest, FewerThanTwoAreNeverKept) {
   CheckpointStore greedy(dir, 0);
   commit(0, 1);
