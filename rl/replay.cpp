@@ -1,8 +1,8 @@
 #include "rl/replay.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
+#include <string>
 
 namespace charter::rl {
 namespace {
@@ -16,7 +16,6 @@ void check_at_least_one(const char* name, int64_t got) {
 
 ReplayBuffer::ReplayBuffer(ReplayOptions options) : options_(options) {
   check_at_least_one("capacity", options.capacity);
-  check_at_least_one("max_times_sampled", options.max_times_sampled);
   if (options.max_staleness < 0) {
     throw std::invalid_argument("max_staleness: " + std::to_string(options.max_staleness) +
                                 ", expected >= 0");
@@ -51,31 +50,11 @@ ReplayBatch ReplayBuffer::sample(int64_t n, int64_t lineage, int64_t version) {
     return true;
   });
   if (size() < n) return batch;
-
-  std::vector<size_t> order(entries_.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  if (options_.order == ReplayOrder::kOldestVersion) {
-    std::stable_sort(order.begin(), order.end(), [this](size_t a, size_t b) {
-      return entries_[a].oldest_version < entries_[b].oldest_version;
-    });
+  for (int64_t i = 0; i < n; ++i) {
+    batch.trajectories.push_back(std::move(entries_.front().scored));
+    entries_.pop_front();
   }
-  for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
-    Entry& entry = entries_[order[i]];
-    ++entry.times_sampled;
-    batch.trajectories.push_back(entry.scored);
-  }
-  batch.released = static_cast<int64_t>(std::erase_if(entries_, [this](const Entry& entry) {
-    return entry.times_sampled >= options_.max_times_sampled;
-  }));
   return batch;
-}
-
-std::optional<int64_t> ReplayBuffer::oldest_version() const {
-  if (entries_.empty()) return std::nullopt;
-  const auto older = [](const Entry& a, const Entry& b) {
-    return a.oldest_version < b.oldest_version;
-  };
-  return std::min_element(entries_.begin(), entries_.end(), older)->oldest_version;
 }
 
 }  // namespace charter::rl

@@ -2,8 +2,6 @@
 #pragma once
 #include <cstdint>
 #include <deque>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "rl/staleness.hpp"
@@ -11,16 +9,9 @@
 
 namespace charter::rl {
 
-enum class ReplayOrder {
-  kFifo,           // in order of arrival
-  kOldestVersion,  // the trajectory that will go stale first; arrival breaks ties
-};
-
 struct ReplayOptions {
-  int64_t capacity = 1024;        // trajectories; >= 1
-  int64_t max_staleness = 0;      // versions
-  int32_t max_times_sampled = 1;  // batches one trajectory may be in; >= 1
-  ReplayOrder order = ReplayOrder::kFifo;
+  int64_t capacity = 1024;    // trajectories; >= 1
+  int64_t max_staleness = 0;  // versions
 };
 
 enum class InsertResult {
@@ -36,8 +27,8 @@ struct Dropped {
 };
 
 struct ReplayBatch {
-  std::vector<ScoredTrajectory> trajectories;  // distinct; empty when fewer than asked are there
-  int64_t released = 0;                        // entries that left the store with this batch
+  // Distinct, in order of arrival; no longer in the store. Empty when fewer than asked are there.
+  std::vector<ScoredTrajectory> trajectories;
   std::vector<Dropped> dropped;  // entries thrown away now, whether or not a batch was made
 };
 
@@ -53,14 +44,11 @@ class ReplayBuffer {
   [[nodiscard]] ReplayBatch sample(int64_t n, int64_t lineage, int64_t version);
 
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(entries_.size()); }
-  // Empty when the store is.
-  [[nodiscard]] std::optional<int64_t> oldest_version() const;
 
  private:
   struct Entry {
     ScoredTrajectory scored;
     int64_t oldest_version = 0;
-    int32_t times_sampled = 0;
   };
 
   ReplayOptions options_;

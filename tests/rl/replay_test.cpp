@@ -27,15 +27,7 @@ TEST(Replay, GivesABatchInOrderOfArrivalOrNothing) {
   fill(buffer, {{3, 2}});
   const ReplayBatch batch = buffer.sample(2, 0, 3);
   EXPECT_EQ(ids(batch), (std::vector<int64_t>{1, 2}));
-  EXPECT_EQ(batch.released, 2);
   EXPECT_EQ(buffer.size(), 1);
-}
-
-TEST(Replay, CanTakeTheOldestVersionFirst) {
-  ReplayBuffer buffer({.max_staleness = 9, .order = ReplayOrder::kOldestVersion});
-  fill(buffer, {{1, 3}, {2, 1}, {3, 2}, {4, 1}});
-  EXPECT_EQ(buffer.oldest_version(), 1);
-  EXPECT_EQ(ids(buffer.sample(3, 0, 3)), (std::vector<int64_t>{2, 4, 3}));
 }
 
 TEST(Replay, DropsWhatMayNotBeTrainedAndSaysWhy) {
@@ -51,14 +43,6 @@ TEST(Replay, DropsWhatMayNotBeTrainedAndSaysWhy) {
   EXPECT_EQ(batch.dropped[0].reason, Admission::kStale);
   EXPECT_EQ(batch.dropped[1].reason, Admission::kFuture);
   EXPECT_EQ(batch.dropped[2].reason, Admission::kOtherLineage);
-}
-
-TEST(Replay, AnEntryIsInAtMostSoManyBatches) {
-  ReplayBuffer buffer({.max_staleness = 9, .max_times_sampled = 2});
-  fill(buffer, {{1, 0}, {2, 0}});
-  EXPECT_EQ(buffer.sample(2, 0, 0).released, 0);
-  EXPECT_EQ(buffer.sample(2, 0, 1).released, 2);
-  EXPECT_EQ(buffer.size(), 0);
 }
 
 TEST(Replay, RefusesWhatIsDefectiveDoubleOrTooMuch) {
