@@ -60,7 +60,6 @@ std::optional<Lease> LeaseBook::next(const std::set<std::string>& kinds, uint64_
   move(item, State::kLeased);
   ++item.attempts;
   item.peer = peer;
-  item.since = now;
   item.deadline = now + std::chrono::duration_cast<TimePoint::duration>(options_.duration);
   leased_.insert(id);
   return Lease{.work_id = id, .kind = item.kind, .payload = item.payload, .attempt = item.attempts};
@@ -152,15 +151,6 @@ int64_t LeaseBook::pending(const std::set<std::string>& kinds) const {
   for (const auto& kind : kinds)
     if (const auto it = waiting_.find(kind); it != waiting_.end()) result += it->second;
   return result;
-}
-
-std::optional<TimePoint> LeaseBook::oldest_lease() const {
-  std::optional<TimePoint> oldest;
-  for (int64_t id : leased_) {
-    const TimePoint since = items_.at(id).since;
-    if (!oldest || since < *oldest) oldest = since;
-  }
-  return oldest;
 }
 
 }  // namespace charter::actors

@@ -76,7 +76,6 @@ class LeaseBook {
   [[nodiscard]] int64_t open(const std::string& kind) const;
   [[nodiscard]] int64_t pending(const std::set<std::string>& kinds) const;
   [[nodiscard]] const std::string* kind(int64_t work_id) const;  // null: unknown
-  [[nodiscard]] std::optional<TimePoint> oldest_lease() const;
 
  private:
   enum class State { kPending, kLeased, kHandedOver, kDone, kQuarantined };
@@ -85,7 +84,7 @@ class LeaseBook {
     State state = State::kPending;
     int32_t attempts = 0;
     uint64_t peer = 0;
-    TimePoint since{}, deadline{};
+    TimePoint deadline{};
   };
   int64_t& count(State state);
   void move(Item& item, State to);

@@ -86,19 +86,6 @@ void Ledger::mark_trained(const std::string& model, int64_t lineage, int64_t ver
   });
 }
 
-int64_t Ledger::count_attempt(int64_t id) {
-  Query query =
-      impl_->db.query("UPDATE work SET attempts = attempts + 1 WHERE id = ? RETURNING attempts");
-  query.bind(id);
-  if (!query.step()) {
-    throw std::invalid_argument("count_attempt: work id " + std::to_string(id) +
-                                ", expected one of this ledger");
-  }
-  const int64_t attempts = query.integer(0);
-  query.run();
-  return attempts;
-}
-
 void Ledger::quarantine(int64_t id, const std::string& reason) {
   impl_->db
       .query("UPDATE work SET state = 'quarantined', reason = ? WHERE id = ? AND state = 'pending'")
@@ -145,20 +132,6 @@ size_t Ledger::restore_to(const std::string& model, int64_t lineage, int64_t ver
         .bind(lineage)
         .run();
     reopened = reopen(undone, to);
-  });
-  return reopened;
-}
-
-size_t Ledger::reopen_recorded(const std::string& stage) {
-  size_t reopened = 0;
-  batch([&] {
-    Database& db = impl_->db;
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS undone(work_id INTEGER PRIMARY KEY)");
-    db.execute("DELETE FROM temp.undone");
-    db.query("INSERT INTO temp.undone SELECT id FROM work WHERE stage = ? AND state = 'recorded'")
-        .bind(stage)
-        .run();
-    reopened = reopen("SELECT work_id FROM temp.undone", Reopen::kPending);
   });
   return reopened;
 }

@@ -44,8 +44,7 @@ struct WorkRow {
   int64_t id = 0;  // from 1, in the order of creation
   WorkItem item;
   WorkState state = WorkState::kPending;
-  int64_t attempts = 0;  // failed leases
-  std::string reason;    // of the quarantine
+  std::string reason;  // of the quarantine
 };
 
 struct Record {
@@ -148,8 +147,6 @@ class Ledger {
                                              std::span<const std::string> kinds, size_t limit,
                                              int64_t after_id = 0) const;
   [[nodiscard]] std::optional<WorkRow> find(int64_t id) const;
-  // A lease failed. Returns how many have.
-  int64_t count_attempt(int64_t id);
   // False when the item has a record of that kind already, or is quarantined: nothing changes then.
   bool record(const Record& record);
   // Also for items trained before: the newest training counts.
@@ -168,8 +165,6 @@ class Ledger {
   // lineage, is undone. Returns how many items that reopens.
   size_t restore_to(const std::string& model, int64_t lineage, int64_t version,
                     Reopen to = Reopen::kPending);
-  // Items recorded and not trained, whose records nobody holds any more (a lost replay buffer).
-  size_t reopen_recorded(const std::string& stage);
 
   [[nodiscard]] int64_t lineage() const;
   int64_t raise_lineage();  // returns the new one

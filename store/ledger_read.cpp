@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kRecordsPerRead = 128;  // no statement stays open while the caller works on a row
 constexpr const char* kWorkColumns =
-    "SELECT id, stage, kind, prompt_id, repeat, payload, state, attempts, reason FROM work ";
+    "SELECT id, stage, kind, prompt_id, repeat, payload, state, reason FROM work ";
 
 template <class State>
 State parse_state(const std::string& text, State last) {
@@ -25,8 +25,7 @@ WorkRow work_row(const Query& query) {
   return {.id = query.integer(0),
           .item = {query.text(1), query.text(2), query.text(3), query.integer(4), query.text(5)},
           .state = parse_state(query.text(6), WorkState::kQuarantined),
-          .attempts = query.integer(7),
-          .reason = query.text(8)};
+          .reason = query.text(7)};
 }
 
 StageRow stage_row(const Query& query) {

@@ -21,7 +21,6 @@ inline constexpr const char* kLedgerTables = R"sql(
     payload BLOB NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending'
       CHECK(state IN ('pending', 'recorded', 'trained', 'quarantined')),
-    attempts INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
     UNIQUE(stage, kind, prompt_id, repeat));
   CREATE INDEX work_by_state ON work(stage, state, id);

@@ -102,8 +102,6 @@ TEST_F(LedgerTest, ReadingRecordsCrossesPagesAndMayStop) {
 
 TEST_F(LedgerTest, QuarantineIsTerminal) {
   ledger.add_work(items(2));
-  EXPECT_EQ(ledger.count_attempt(1), 1);
-  EXPECT_EQ(ledger.count_attempt(1), 2);
   ledger.quarantine(1, "2 failed leases");
   EXPECT_FALSE(ledger.record({1, "trajectory", "late", 0, 0}));
   EXPECT_EQ(ledger.find(1)->reason, "2 failed leases");
@@ -157,15 +155,6 @@ TEST_F(LedgerTest, RestoringOneModelLeavesTheOthersTraining) {
   EXPECT_EQ(ledger.restore_to("pm", 0, 1, Reopen::kRecorded), 1u);
   EXPECT_EQ(ledger.find(1)->state, WorkState::kRecorded);
   EXPECT_FALSE(ledger.record({1, "preference", "again", 0, 0}));
-}
-
-TEST_F(LedgerTest, RecordedAndLostItemsAreMadeAgain) {
-  ledger.add_work(items(3));
-  const int64_t trained = 1;
-  for (int64_t id = 1; id <= 2; ++id) ledger.record({id, "trajectory", "", 0, 0});
-  ledger.mark_trained("policy", 0, 1, std::span(&trained, 1));
-  EXPECT_EQ(ledger.reopen_recorded("rl"), 1u);
-  EXPECT_EQ(ledger.count_by_state("rl").pending, 2);
 }
 
 TEST_F(LedgerTest, ABatchIsAllOrNothing) {
