@@ -33,7 +33,7 @@ set(libraries_report "nlohmann/")
 set(libraries_config "toml\\+\\+/|nlohmann/")
 set(libraries_net "httplib\\.h|nlohmann/")
 set(libraries_transport "zmq\\.hpp|msgpack\\.hpp|caf/meta/|xxhash\\.h")
-set(libraries_actors "${torch}|caf/|zmq\\.hpp|nlohmann/|xxhash\\.h|spdlog/|prometheus/")
+set(libraries_actors "${torch}|caf/|zmq\\.hpp|nlohmann/|xxhash\\.h|prometheus/")
 set(libraries_messages "caf/meta/")
 
 # Standard headers have neither slash nor dot; of POSIX, a pure folder may map files but open no socket.
