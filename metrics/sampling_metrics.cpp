@@ -14,8 +14,7 @@ const Bounds kConfidence = {0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1};
 prometheus::Counter& feedback_requests(Maker& make, const char* outcome) {
   return make.counter(
       "feedback_requests_total",
-      "Pairs given to the judge, by outcome. Worry if error and timeout exceed 5 %, "
-      "or undecided half.",
+      "Pairs given to the judge, by outcome. Worry if error exceeds 5 %, or undecided half.",
       {{"outcome", outcome}});
 }
 
@@ -110,11 +109,10 @@ FeedbackMetrics FeedbackMetrics::make(prometheus::Registry& registry,
       .engine = EngineMetrics::make(registry, labels),
       .requests_ok = feedback_requests(make, "ok"),
       .requests_undecided = feedback_requests(make, "undecided"),
-      .requests_timeout = feedback_requests(make, "timeout"),
       .requests_error = feedback_requests(make, "error"),
       .latency_seconds = make.histogram(
           "feedback_latency_seconds",
-          "Time from pair to label. Worry if the 0.99 quantile nears the judge's timeout.",
+          "Time from pair to label. Worry if it rises for hours: the judge holds up the phase.",
           kLatencySeconds),
       .confidence = make.histogram(
           "feedback_confidence",
@@ -125,7 +123,6 @@ FeedbackMetrics FeedbackMetrics::make(prometheus::Registry& registry,
           "feedback_position_flip_ratio",
           "Share of pairs whose verdict changes when the two answers swap places. Worry above 0.3: "
           "the judge reads the position, not the answers."),
-      .dropped_feedback_timeout = dropped(make, "feedback_timeout"),
       .principle_used = LabelledCounters(
           make, "principle_used_total",
           "Labels and critiques by principle of the constitution. Worry if one is never drawn.",

@@ -17,7 +17,7 @@
 namespace charter::metrics {
 
 // Several roles drop trajectories and pairs; one family shows them side by side.
-// reason: stale, filter, feedback_timeout, nan, schema.
+// reason: stale, filter, nan, schema.
 [[nodiscard]] prometheus::Counter& dropped(Maker& make, const char* reason);
 
 struct PromptSourceMetrics {
@@ -63,12 +63,10 @@ struct FeedbackMetrics {
   EngineMetrics engine;
   prometheus::Counter& requests_ok;
   prometheus::Counter& requests_undecided;  // both orders cancel, or no letter was likely
-  prometheus::Counter& requests_timeout;
   prometheus::Counter& requests_error;
   prometheus::Histogram& latency_seconds;
   prometheus::Histogram& confidence;       // max(p, 1 - p), in [0.5, 1]
   prometheus::Gauge& position_flip_ratio;  // share of pairs whose verdict changes with the order
-  prometheus::Counter& dropped_feedback_timeout;
   LabelledCounters principle_used;  // by principle id of the constitution
 
   static FeedbackMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels,

@@ -24,11 +24,7 @@ BatchMetrics BatchMetrics::make(prometheus::Registry& registry, const prometheus
       .kl_to_ref_k1 = kl("k1"),
       .kl_to_ref_k3 = kl("k3"),
       .kl_coef = make.measured(
-          "kl_coef", "Weight of the KL penalty. Worry if the controller sits at a limit."),
-      .kl_target =
-          make.measured("kl_target",
-                        "KL the controller aims at, nats per response. Worry if charter_kl_to_ref "
-                        "stays at twice this."),
+          "kl_coef", "Weight of the KL penalty. Worry if it is 0 and charter_kl_to_ref grows."),
       .truncated_ratio = make.measured(
           "truncated_ratio",
           "Share of the batch's responses cut by the token limit. Worry above 0.05 on long "

@@ -17,7 +17,6 @@ struct BatchMetrics {
   prometheus::Gauge& kl_to_ref_k1;
   prometheus::Gauge& kl_to_ref_k3;
   prometheus::Gauge& kl_coef;
-  prometheus::Gauge& kl_target;  // stays NaN with a fixed coefficient
   prometheus::Gauge& truncated_ratio;
 
   static BatchMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
