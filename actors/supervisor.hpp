@@ -49,6 +49,7 @@ struct SupervisorState {
     pid_t pid = 0;  // 0: in this process
     NodeActor local;
     bool alive = false, finished = false;
+    bool hung = false;  // killed because its heartbeats stopped
     Time seen{};
     std::optional<Time> kill_at;  // it reported a fault and should end by itself before
     int64_t progress = -1, pss = 0;

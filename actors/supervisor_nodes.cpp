@@ -54,6 +54,7 @@ void start_node(Self self, SupervisorState::Node& node) {
   node.alive = true;
   node.finished = false;
   node.fault.clear();
+  node.hung = false;
   node.progress = -1;
   node.kill_at.reset();
   node.seen = Clock::now();
@@ -101,9 +102,10 @@ void on_node_end(Self self, SupervisorState::Node& node, const std::string& how)
   std::erase_if(node.restarts, [now](auto t) { return now - t > kRestartWindow; });
   node.restarts.push_back(now);
   auto metric = node_metrics(state, node);
-  (how.starts_with("signal") ? metric.restarts_signal
-   : node.fault.empty()      ? metric.restarts_exit
-                             : metric.restarts_exception)
+  (node.hung                   ? metric.restarts_hang
+   : how.starts_with("signal") ? metric.restarts_signal
+   : node.fault.empty()        ? metric.restarts_exit
+                               : metric.restarts_exception)
       .Increment();
   if (static_cast<int32_t>(node.restarts.size()) >
       state.options.context.config.machine.max_restarts) {
@@ -149,6 +151,7 @@ void watch_nodes(Self self) {
       if (node.fault.empty())
         node.fault = "no heartbeat for " + std::to_string(static_cast<int>(limit.count())) +
                      " s; last progress " + std::to_string(node.progress);
+      node.hung = true;
       ::kill(node.pid, SIGKILL);
       node.seen = now;
     }
