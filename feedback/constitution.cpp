@@ -208,27 +208,4 @@ const FeedbackPrinciple& draw_feedback(const Constitution& constitution, const D
   return constitution.feedback[draw_index(key, constitution.feedback.size())];
 }
 
-Constitution feedback_half(const Constitution& constitution, int half) {
-  if (half != 0 && half != 1) {
-    throw std::invalid_argument("feedback_half: half = " + std::to_string(half) +
-                                ", expected 0 or 1");
-  }
-  Constitution out = constitution;
-  out.feedback.clear();
-  for (std::size_t k = static_cast<std::size_t>(half); k < constitution.feedback.size(); k += 2) {
-    out.feedback.push_back(constitution.feedback[k]);
-  }
-  if (out.feedback.empty()) throw std::invalid_argument("feedback_half: no principle is left");
-  out.name += half == 0 ? "/even" : "/odd";
-  out.hash = hash_of(out);
-  return out;
-}
-
-const FeedbackPrinciple& find_feedback(const Constitution& constitution, std::string_view id) {
-  for (const FeedbackPrinciple& principle : constitution.feedback) {
-    if (principle.id == id) return principle;
-  }
-  throw std::invalid_argument("constitution: no feedback principle '" + std::string(id) + "'");
-}
-
 }  // namespace charter::feedback

@@ -62,13 +62,4 @@ struct Constitution {
 [[nodiscard]] const FeedbackPrinciple& draw_feedback(const Constitution& constitution,
                                                      const DrawKey& key);
 
-// The same constitution with the even (half = 0) or odd (1) feedback principles: a labeller and an
-// evaluator that draw from different halves share no principle. Throws std::invalid_argument on
-// another half or if none would be left.
-[[nodiscard]] Constitution feedback_half(const Constitution& constitution, int half);
-
-// The principle with this id; throws std::invalid_argument if there is none.
-[[nodiscard]] const FeedbackPrinciple& find_feedback(const Constitution& constitution,
-                                                     std::string_view id);
-
 }  // namespace charter::feedback

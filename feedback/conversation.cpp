@@ -61,17 +61,6 @@ Conversation parse(std::string_view text) {
   return turns;
 }
 
-Exchange parse_exchange(std::string_view transcript) {
-  Conversation turns = parse(transcript);
-  if (turns.size() < 2 || turns.back().role != Role::kAssistant ||
-      turns[turns.size() - 2].role != Role::kHuman) {
-    throw std::runtime_error("transcript does not end on a human turn and an assistant's answer");
-  }
-  std::string response = std::move(turns.back().text);
-  turns.pop_back();
-  return {std::move(turns), std::move(response)};
-}
-
 Conversation parse_prompt(std::string_view text) {
   if (trim(text).empty()) throw std::runtime_error("prompt is empty");
   const bool transcript = text.starts_with(kHumanMarker) || text.starts_with(kAssistantMarker);

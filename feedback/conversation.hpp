@@ -38,16 +38,6 @@ using Conversation = std::vector<Turn>;
 // Throws std::runtime_error if the text does not begin with a marker.
 [[nodiscard]] Conversation parse(std::string_view text);
 
-// A transcript that ends on an assistant turn, split before that turn.
-struct Exchange {
-  Conversation prompt;
-  std::string response;
-};
-
-// Throws std::runtime_error if the transcript does not parse, or its last turn is not the
-// assistant's, or the turn before it is not the human's.
-[[nodiscard]] Exchange parse_exchange(std::string_view transcript);
-
 // One human turn, or a transcript if the text begins with a marker; a bare "\n\nAssistant:" at its
 // end is dropped. Throws std::runtime_error if it is empty or does not end on a human turn.
 [[nodiscard]] Conversation parse_prompt(std::string_view text);

@@ -146,15 +146,4 @@ void CritiqueChain::accept(std::string_view sample) {
   prepare();
 }
 
-std::vector<std::string> revision_targets(const ChainResult& result, RevisionSteps steps) {
-  std::vector<std::string> targets;
-  for (const ChainRound& round : result.rounds) {
-    if (!round.kept) targets.push_back(round.revision);
-  }
-  if (steps == RevisionSteps::kFinal && targets.size() > 1) {
-    targets.erase(targets.begin(), targets.end() - 1);
-  }
-  return targets;
-}
-
 }  // namespace charter::feedback

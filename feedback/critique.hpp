@@ -104,12 +104,4 @@ class CritiqueChain {
   std::optional<ChainRequest> request_;
 };
 
-// Which revisions become training examples: section 3.1 "from all revisional steps", or the last
-// one (section 1.2).
-enum class RevisionSteps { kAll, kFinal };
-
-// Revised texts to train on, in order, without kept ones. kFinal: the last round that is not kept.
-[[nodiscard]] std::vector<std::string> revision_targets(const ChainResult& result,
-                                                        RevisionSteps steps);
-
 }  // namespace charter::feedback

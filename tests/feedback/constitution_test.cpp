@@ -78,20 +78,6 @@ TEST(Constitution, TheShippedOneHasSixteenOfEach) {
   const Constitution c = load_constitution(config_path("constitution.toml"));
   EXPECT_EQ(c.critiques.size(), 16u);
   EXPECT_EQ(c.feedback.size(), 16u);
-  EXPECT_EQ(find_feedback(c, c.feedback[3].id).text, c.feedback[3].text);
-  EXPECT_THROW((void)find_feedback(c, "none"), std::invalid_argument);
-}
-
-TEST(Constitution, HalvesShareNoFeedbackPrinciple) {
-  const Constitution c = load_constitution(config_path("constitution.toml"));
-  const Constitution even = feedback_half(c, 0), odd = feedback_half(c, 1);
-  EXPECT_EQ(even.feedback.size() + odd.feedback.size(), c.feedback.size());
-  EXPECT_EQ(even.critiques.size(), c.critiques.size());
-  std::set<std::string> ids;
-  for (const auto& f : even.feedback) ids.insert(f.id);
-  for (const auto& f : odd.feedback) EXPECT_FALSE(ids.contains(f.id)) << f.id;
-  EXPECT_NE(even.hash, odd.hash);
-  EXPECT_THROW((void)feedback_half(c, 2), std::invalid_argument);
 }
 
 TEST(Constitution, ImportsThePapersPackKeepingItsWording) {

@@ -34,16 +34,6 @@ TEST(Conversation, ParseRefusesTextThatBeginsWithoutAMarker) {
   EXPECT_THROW((void)parse(""), std::runtime_error);
 }
 
-TEST(Conversation, AnExchangeSplitsOffTheLastAnswer) {
-  const Exchange exchange =
-      parse_exchange("\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d");
-  EXPECT_EQ(exchange.prompt.size(), 3u);
-  EXPECT_EQ(exchange.response, "d");
-  EXPECT_THROW((void)parse_exchange("\n\nHuman: a"), std::runtime_error);
-  EXPECT_THROW((void)parse_exchange("\n\nHuman: a\n\nAssistant: b\n\nAssistant: c"),
-               std::runtime_error);
-}
-
 TEST(Conversation, APromptIsOneTurnOrATranscriptThatEndsOnTheHuman) {
   EXPECT_EQ(parse_prompt(" How? "), single_turn("How?"));
   EXPECT_EQ(parse_prompt("\n\nHuman: How?\n\nAssistant:"), single_turn("How?"));

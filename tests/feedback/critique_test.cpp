@@ -87,22 +87,14 @@ TEST(CritiqueChain, AnEmptyCritiqueMakesTheRoundADirectRevision) {
   EXPECT_EQ(chain.result().rounds[0].revision, "r1");
 }
 
-TEST(CritiqueChain, AnEmptyRevisionKeepsTheResponseAndIsNoTrainingTarget) {
+TEST(CritiqueChain, AnEmptyRevisionKeepsTheResponse) {
   CritiqueChain chain(kPrompt, &kOne, &kNone, {.rounds = 2});
   for (const char* sample : {"r0", "c1", "", "c2", "r2"}) chain.accept(sample);
   ASSERT_EQ(chain.result().rounds.size(), 2u);
   EXPECT_TRUE(chain.result().rounds[0].kept);
   EXPECT_EQ(chain.result().rounds[0].revision, "r0");
-  EXPECT_EQ(revision_targets(chain.result(), RevisionSteps::kAll), std::vector<std::string>{"r2"});
-}
-
-TEST(CritiqueChain, TargetsAreAllRevisionsOrTheLast) {
-  CritiqueChain chain(kPrompt, &kOne, &kNone, {.rounds = 2});
-  for (const char* sample : {"r0", "c1", "r1", "c2", "r2"}) chain.accept(sample);
-  EXPECT_EQ(revision_targets(chain.result(), RevisionSteps::kAll),
-            (std::vector<std::string>{"r1", "r2"}));
-  EXPECT_EQ(revision_targets(chain.result(), RevisionSteps::kFinal),
-            std::vector<std::string>{"r2"});
+  EXPECT_FALSE(chain.result().rounds[1].kept);
+  EXPECT_EQ(chain.result().rounds[1].revision, "r2");
 }
 
 TEST(CritiqueChain, DirectRevisionSkipsEveryCritique) {
