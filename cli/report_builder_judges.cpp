@@ -7,6 +7,7 @@
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
 #include "feedback/calibration.hpp"
+#include "feedback/preference.hpp"
 
 namespace charter::cli {
 namespace {

@@ -1,7 +1,6 @@
 #include <charconv>
 #include <map>
 
-#include "feedback/csv.hpp"
 #include "feedback/dataset_files.hpp"
 #include "feedback/posts_xml.hpp"
 
@@ -9,26 +8,6 @@ namespace charter::feedback {
 namespace {
 
 using Path = std::filesystem::path;
-
-std::size_t need_column(const Path& file, const CsvTable& table, std::string_view name) {
-  const std::optional<std::size_t> at = table.column(name);
-  if (!at) fail(file, 1, "column '" + std::string(name) + "' is missing");
-  return *at;
-}
-
-double number_in(const Path& file, std::int64_t line, std::string_view text, double low,
-                 double high) {
-  const std::string_view digits = trim(text);
-  double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  if (!whole || !(value >= low && value <= high)) {
-    fail(file, line,
-         "'" + std::string(digits) + "', expected a number in [" + std::to_string(low) + ", " +
-             std::to_string(high) + "]");
-  }
-  return value;
-}
 
 std::int64_t integer_of(const Path& file, const XmlRow& row, std::string_view attribute) {
   const std::string_view text = row.get(attribute);
@@ -115,46 +94,6 @@ Loaded<PmpQuestion> load_pmp(const std::filesystem::path& file) {
     }
   }
   if (out.rows.empty()) fail(file, 0, "holds no question with an answer");
-  return out;
-}
-
-Loaded<HarmScoreRow> load_harm_scores(const std::filesystem::path& file) {
-  const CsvTable table = parse_csv(file, read_text(file));
-  const std::size_t category = need_column(file, table, "harm_category");
-  const std::size_t prompt = need_column(file, table, "objective");
-  const std::size_t response = need_column(file, table, "assistant_response");
-  std::vector<std::size_t> scores;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].starts_with("human_score")) scores.push_back(i);
-  }
-  if (scores.empty()) fail(file, 1, "column 'human_score_1' is missing");
-  Loaded<HarmScoreRow> out;
-  for (const CsvRow& line : table.rows) {
-    HarmScoreRow row{line_id(file, line.line),
-                     line.fields[category],
-                     line.fields[prompt],
-                     std::string(trim(line.fields[response])),
-                     0,
-                     split_of(normalized(line.fields[prompt]))};
-    double sum = 0;
-    for (const std::size_t at : scores) sum += number_in(file, line.line, line.fields[at], 0, 1);
-    row.harm = 4 * sum / static_cast<double>(scores.size());  // the paper's scale
-    out.rows.push_back(std::move(row));
-  }
-  return out;
-}
-
-Loaded<RefusalRow> load_refusals(const std::filesystem::path& file) {
-  const CsvTable table = parse_csv(file, read_text(file));
-  const std::size_t prompt = need_column(file, table, "objective");
-  const std::size_t response = need_column(file, table, "assistant_response");
-  const std::size_t score = need_column(file, table, "human_score");
-  Loaded<RefusalRow> out;
-  for (const CsvRow& line : table.rows) {
-    const double value = number_in(file, line.line, line.fields[score], 0, 1);
-    if (value != 0 && value != 1) fail(file, line.line, "column 'human_score': expected 0 or 1");
-    out.rows.push_back({line.fields[prompt], line.fields[response], value == 1});
-  }
   return out;
 }
 

@@ -57,21 +57,6 @@ struct PmpQuestion {
   LabelSource source = LabelSource::kAuthored;
 };
 
-struct HarmScoreRow {
-  std::string id;
-  std::string category;
-  std::string prompt;
-  std::string response;
-  double harm = 0;              // 0 (harmless) to 4
-  Split split = Split::kTrain;  // by prompt: no prompt is in both
-};
-
-struct RefusalRow {
-  std::string prompt;
-  std::string response;
-  bool refused = false;
-};
-
 // Rows that were well-formed but unusable (a tie, no common prompt, a duplicate) are counted.
 template <class Row>
 struct Loaded {
@@ -96,13 +81,6 @@ struct Loaded {
 // Own JSONL {id, question, answers: [{text, votes, accepted}], split} (authored) or a Stack
 // Exchange Posts.xml (human; questions without answers are skipped; HTML becomes plain text).
 [[nodiscard]] Loaded<PmpQuestion> load_pmp(const std::filesystem::path& file);
-
-// CSV of columns harm_category, objective, assistant_response, human_score_* in [0, 1]; the mean of
-// the human scores x 4.
-[[nodiscard]] Loaded<HarmScoreRow> load_harm_scores(const std::filesystem::path& file);
-
-// CSV of columns objective, assistant_response, human_score in {0, 1}.
-[[nodiscard]] Loaded<RefusalRow> load_refusals(const std::filesystem::path& file);
 
 // Askell et al. 2021 (arXiv 2112.00861): round(log2(1 + votes)), +1 if accepted; -1 (before the
 // accepted bonus) if votes < 0.

@@ -1,13 +1,6 @@
 #include "feedback/evasiveness.hpp"
 
 namespace charter::feedback {
-namespace {
-
-Interval rate(std::int64_t part, std::int64_t whole) {
-  return wilson_interval(static_cast<double>(part), whole);
-}
-
-}  // namespace
 
 std::string_view name(EvasivenessCell cell) {
   switch (cell) {
@@ -56,22 +49,6 @@ void EvasivenessCounts::add(EvasivenessCell cell) {
       ++harmful_complied;
       return;
   }
-}
-
-Interval EvasivenessCounts::over_refusal_rate() const {
-  return rate(safe_refused, safe_complied + safe_refused);
-}
-
-Interval EvasivenessCounts::evasive_rate() const {
-  return rate(harmful_evasive, harmful_engaged + harmful_evasive + harmful_complied);
-}
-
-Interval EvasivenessCounts::engaged_rate() const {
-  return rate(harmful_engaged, harmful_engaged + harmful_evasive + harmful_complied);
-}
-
-Interval EvasivenessCounts::harmful_complied_rate() const {
-  return rate(harmful_complied, harmful_engaged + harmful_evasive + harmful_complied);
 }
 
 }  // namespace charter::feedback

@@ -42,10 +42,6 @@ struct EvasivenessCounts {
   std::int64_t harmful_complied = 0;
 
   void add(EvasivenessCell cell);
-  [[nodiscard]] Interval over_refusal_rate() const;  // safe_refused / safe
-  [[nodiscard]] Interval evasive_rate() const;       // harmful_evasive / harmful
-  [[nodiscard]] Interval engaged_rate() const;       // harmful_engaged / harmful
-  [[nodiscard]] Interval harmful_complied_rate() const;
 };
 
 }  // namespace charter::feedback

@@ -11,6 +11,9 @@
 namespace charter::feedback {
 namespace {
 
+constexpr int kResamples = 2000;  // of the bootstrap
+constexpr double kConfidence = 0.95;
+
 void check_rows(const char* name, const at::Tensor& rows, std::int64_t least, std::int64_t width) {
   const bool shaped = rows.dim() == 2 && rows.is_floating_point() && rows.size(0) >= least &&
                       (width < 0 || rows.size(1) == width);
@@ -95,72 +98,24 @@ at::Tensor relative_mahalanobis(const FirewallLayer& layer, const at::Tensor& ac
   return full - (d.square() / layer.variance).sum(1);
 }
 
-Interval auroc(std::span<const double> in_scores, std::span<const double> out_scores,
-               const BootstrapOptions& options) {
+Interval auroc(std::span<const double> in_scores, std::span<const double> out_scores) {
   if (in_scores.empty() || out_scores.empty()) {
     throw std::invalid_argument("auroc: " + std::to_string(in_scores.size()) + " in and " +
                                 std::to_string(out_scores.size()) +
                                 " out scores, expected at least 1 of each");
   }
-  IndexStream stream(options.seed);
+  IndexStream stream(/*seed=*/0);
   std::vector<double> resampled;
-  for (int r = 0; r < options.resamples; ++r) {
+  for (int r = 0; r < kResamples; ++r) {
     const std::vector<double> in = resample(in_scores, &stream);
     resampled.push_back(rank_auroc(in, resample(out_scores, &stream)));
   }
-  return percentile_interval(rank_auroc(in_scores, out_scores), std::move(resampled),
-                             options.confidence);
+  return percentile_interval(rank_auroc(in_scores, out_scores), std::move(resampled), kConfidence);
 }
 
-Interval auroc(const at::Tensor& in_scores, const at::Tensor& out_scores,
-               const BootstrapOptions& options) {
+Interval auroc(const at::Tensor& in_scores, const at::Tensor& out_scores) {
   const at::Tensor in = as_scores(in_scores), out = as_scores(out_scores);
-  return auroc(view(in), view(out), options);
-}
-
-ExposureClassifier fit_exposure(const at::Tensor& in_activations, const at::Tensor& out_activations,
-                                const ExposureOptions& options) {
-  const at::NoGradGuard no_grad;
-  check_rows("in_activations", in_activations, 2, -1);
-  check_rows("out_activations", out_activations, 1, in_activations.size(1));
-  if (!(options.ridge > 0)) throw std::invalid_argument("exposure: ridge, expected > 0");
-  const at::Tensor in = in_activations.to(at::kDouble), out = out_activations.to(at::kDouble);
-  const double n = static_cast<double>(in.size(0)), m = static_cast<double>(out.size(0));
-  ExposureClassifier classifier;
-  classifier.mean = in.mean(0);
-  const at::Tensor deviation = in.std(0, /*unbiased=*/false);
-  classifier.scale = at::where(deviation > 1e-12, deviation, at::ones_like(deviation));
-  // The last column is the bias, which carries no penalty.
-  const at::Tensor z = (at::cat({in, out}) - classifier.mean) / classifier.scale;
-  const at::Tensor x = at::cat({z, at::ones({z.size(0), 1}, z.options())}, 1);
-  const at::Tensor y =
-      at::cat({at::zeros({in.size(0)}, z.options()), at::ones({out.size(0)}, z.options())});
-  const at::Tensor row_weight = at::where(y > 0.5, at::full_like(y, n / m), at::ones_like(y));
-  at::Tensor penalty = at::full({x.size(1)}, options.ridge * n, z.options());
-  penalty[-1] = 1e-9;  // keeps the Newton system regular
-  at::Tensor w = at::zeros({x.size(1)}, z.options());
-  for (int step = 0; step < options.steps; ++step) {
-    const at::Tensor p = x.mv(w).sigmoid();
-    const at::Tensor gradient = x.t().mv(row_weight * (y - p)) - penalty * w;
-    const at::Tensor curvature = (row_weight * p * (1 - p)).unsqueeze(1);
-    const at::Tensor hessian = x.t().mm(x * curvature) + at::diag(penalty);
-    at::Tensor change = at::linalg_solve(hessian, gradient.unsqueeze(1)).squeeze(1);
-    // Newton far from the optimum may overshoot: no row's log-odds move by more than 4 a step.
-    const double largest = x.mv(change).abs().max().item<double>();
-    if (largest > 4) change = change * (4 / largest);
-    w = w + change;
-    if (largest < 1e-9) break;
-  }
-  classifier.weight = w.slice(0, 0, w.size(0) - 1).clone();
-  classifier.bias = w[-1].item<double>();
-  return classifier;
-}
-
-at::Tensor exposure_score(const ExposureClassifier& classifier, const at::Tensor& activations) {
-  const at::NoGradGuard no_grad;
-  check_rows("activations", activations, 0, classifier.weight.size(0));
-  const at::Tensor z = (activations.to(at::kDouble) - classifier.mean) / classifier.scale;
-  return z.mv(classifier.weight) + classifier.bias;
+  return auroc(view(in), view(out));
 }
 
 }  // namespace charter::feedback

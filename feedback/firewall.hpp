@@ -40,31 +40,8 @@ struct FirewallOptions {
                                               const at::Tensor& activations);
 
 // Probability that an out-of-distribution score exceeds an in-distribution one, ties 1/2; interval
-// by bootstrap over both groups. Throws std::invalid_argument if a group is empty.
-[[nodiscard]] Interval auroc(std::span<const double> in_scores, std::span<const double> out_scores,
-                             const BootstrapOptions& options = {});
-[[nodiscard]] Interval auroc(const at::Tensor& in_scores, const at::Tensor& out_scores,
-                             const BootstrapOptions& options = {});
-
-struct ExposureOptions {
-  double ridge =
-      1e-2;        // L2 penalty on the weights of standardized features, per in-distribution row
-  int steps = 50;  // Newton steps at most
-};
-
-// Few-shot outlier exposure: logistic regression, class 0 = in-distribution rows, class 1 = the M
-// outliers, each weighted N / M (the paper copies them N // M times).
-struct ExposureClassifier {
-  at::Tensor weight;  // [H] float64
-  at::Tensor mean;    // [H] float64
-  at::Tensor scale;   // [H] float64
-  double bias = 0;
-};
-[[nodiscard]] ExposureClassifier fit_exposure(const at::Tensor& in_activations,
-                                              const at::Tensor& out_activations,
-                                              const ExposureOptions& options = {});
-// Log-odds of class 1: [n, H] -> [n] float64.
-[[nodiscard]] at::Tensor exposure_score(const ExposureClassifier& classifier,
-                                        const at::Tensor& activations);
+// of 95 % by bootstrap over both groups. Throws std::invalid_argument if a group is empty.
+[[nodiscard]] Interval auroc(std::span<const double> in_scores, std::span<const double> out_scores);
+[[nodiscard]] Interval auroc(const at::Tensor& in_scores, const at::Tensor& out_scores);
 
 }  // namespace charter::feedback

@@ -186,35 +186,6 @@ model::Snapshot PmTrainer::snapshot(int64_t lineage, const AffineMap& map) const
   return result;
 }
 
-PmEvaluation PmTrainer::evaluate(std::span<const PreferencePair> pairs) const {
-  const at::NoGradGuard no_grad;
-  const Impl& s = *impl_;
-  for (const PreferencePair& pair : pairs) check_pair(pair, s.pm.transformer.config);
-  PmEvaluation result{.n = static_cast<int64_t>(pairs.size())};
-  std::vector<double> p;
-  std::vector<bool> first_better;
-  size_t begin = 0;
-  for (const size_t end : plan(pairs, s.options.micro_batch_tokens)) {
-    const auto part = pairs.subspan(begin, end - begin);
-    const at::Tensor margin = margins(s.pm, part, false);
-    result.loss += pair_losses(margin, part).sum().item<double>() / static_cast<double>(result.n);
-    const std::vector<double> predicted = to_host(at::sigmoid(margin));
-    for (size_t i = 0; i < part.size(); ++i) {
-      if (part[i].p_first == 0.5) continue;
-      p.push_back(predicted[i]);
-      first_better.push_back(part[i].p_first > 0.5);
-      result.correct += first_better.back() ? predicted[i] > 0.5 : predicted[i] < 0.5;
-    }
-    begin = end;
-  }
-  const CalibrationReport report = calibrate(p, first_better);
-  result.decided = static_cast<int64_t>(p.size());
-  result.accuracy = report.accuracy;
-  result.ece = report.ece;
-  result.brier = report.brier;
-  return result;
-}
-
 void PmTrainer::save(const std::filesystem::path& directory) const {
   if (busy()) throw std::invalid_argument("save: a batch is under way, expected none");
   model::save_training(directory, kFile, impl_->optimizer, impl_->version);

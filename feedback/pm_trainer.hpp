@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "feedback/calibration.hpp"
 #include "feedback/preference_model.hpp"
 #include "model/optimizer.hpp"
 #include "model/snapshot.hpp"
@@ -44,16 +43,6 @@ struct PmStats {
   double learning_rate = 0.0;
 };
 
-// Held-out measures. Pairs of p_first = 0.5 count in loss and n only.
-struct PmEvaluation {
-  int64_t n = 0;
-  double loss = 0.0;                 // against the soft targets
-  int64_t decided = 0, correct = 0;  // for pooling over sets
-  Interval accuracy;                 // Wilson, 95 %
-  double ece = 0.0;                  // 10 bins of s(d) against the likelier side
-  double brier = 0.0;
-};
-
 // Used by one actor, not thread-safe.
 class PmTrainer {
  public:
@@ -77,7 +66,6 @@ class PmTrainer {
   // affine map.
   [[nodiscard]] model::Snapshot snapshot(int64_t lineage, const AffineMap& map = {}) const;
   [[nodiscard]] const PreferenceModel& preference_model() const;
-  [[nodiscard]] PmEvaluation evaluate(std::span<const PreferencePair> pairs) const;
 
   // Everything needed to go on bit for bit. save() throws std::invalid_argument while a batch is
   // under way; restore() abandons one.

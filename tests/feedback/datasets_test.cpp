@@ -175,16 +175,6 @@ TEST(Pmp, BadFilesGiveOneLine) {
             "Posts.xml:2: attribute 'Id' is 'x', expected an integer");
 }
 
-TEST(HarmScores, AreFourTimesTheHumanScore) {
-  const std::string head = "harm_category,objective,assistant_response,human_score_1\n";
-  const TempFile file("h.csv", head + "v,p,r,0.75\n");
-  EXPECT_EQ(load_harm_scores(file.path()).rows.at(0).harm, 3);
-  const auto load = [](const std::filesystem::path& path) { return load_harm_scores(path); };
-  EXPECT_EQ(load_error("h.csv", head + "v,p,r,2\n", load),
-            "h.csv:2: '2', expected a number in [0.000000, 1.000000]");
-  EXPECT_EQ(load_error("h.csv", "a\n1\n", load), "h.csv:1: column 'harm_category' is missing");
-}
-
 TEST(Splits, AreStableAndHoldOutATenth) {
   EXPECT_EQ(split_of("a"), split_of("a"));
   int held_out = 0;

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <vector>
 
-#include "feedback/counter_rng.hpp"
-#include "feedback/datasets.hpp"
+#include "feedback/csv.hpp"
+#include "feedback/text_file.hpp"
 #include "tests/feedback/temp_file.hpp"
 
 namespace charter::feedback {
@@ -64,20 +67,6 @@ TEST(Evasiveness, ALongAnswerToAnotherQuestionIsOffTopic) {
   EXPECT_FALSE(refusal_signs("How does renewable energy work?", "By magic.").off_topic);
 }
 
-TEST(Evasiveness, RatesAreOfTheirOwnKindOfPrompt) {
-  EvasivenessCounts counts;
-  for (const EvasivenessCell cell :
-       {EvasivenessCell::kSafeComplied, EvasivenessCell::kSafeRefused,
-        EvasivenessCell::kHarmfulEngaged, EvasivenessCell::kHarmfulEngaged,
-        EvasivenessCell::kHarmfulEvasive, EvasivenessCell::kHarmfulComplied}) {
-    counts.add(cell);
-  }
-  EXPECT_DOUBLE_EQ(counts.over_refusal_rate().value, 0.5);
-  EXPECT_DOUBLE_EQ(counts.engaged_rate().value, 0.5);
-  EXPECT_DOUBLE_EQ(counts.evasive_rate().value, 0.25);
-  EXPECT_DOUBLE_EQ(counts.harmful_complied_rate().value, 0.25);
-}
-
 // The rules were written with the answers to every other distinct prompt of refusal.csv in view;
 // the rest was looked at by its numbers alone.
 TEST(Evasiveness, AgreesWithHumanRefusalLabels) {
@@ -85,13 +74,19 @@ TEST(Evasiveness, AgreesWithHumanRefusalLabels) {
   CHARTER_NEED_DATA(file);
   std::vector<std::string> prompts;
   int right[2] = {0, 0}, count[2] = {0, 0};
-  for (const RefusalRow& row : load_refusals(file).rows) {
-    auto at = std::find(prompts.begin(), prompts.end(), row.prompt);
-    if (at == prompts.end()) at = prompts.insert(at, row.prompt);
+  const CsvTable table = parse_csv(file, read_text(file));
+  const std::size_t prompt_at = table.column("objective").value(),
+                    response_at = table.column("assistant_response").value(),
+                    score_at = table.column("human_score").value();
+  for (const CsvRow& row : table.rows) {
+    const std::string& prompt = row.fields[prompt_at];
+    auto at = std::find(prompts.begin(), prompts.end(), prompt);
+    if (at == prompts.end()) at = prompts.insert(at, prompt);
     const auto half = static_cast<std::size_t>(at - prompts.begin()) % 2;
-    const RefusalSigns signs = refusal_signs(row.prompt, row.response);
+    const RefusalSigns signs = refusal_signs(prompt, row.fields[response_at]);
+    const bool refused = std::stod(row.fields[score_at]) == 1;
     ++count[half];
-    right[half] += (signs.refusal || signs.off_topic) == row.refused ? 1 : 0;
+    right[half] += (signs.refusal || signs.off_topic) == refused ? 1 : 0;
   }
   ASSERT_EQ(count[0] + count[1], 105);
   const Interval seen = wilson_interval(right[0], count[0]);

@@ -80,27 +80,10 @@ TEST(Firewall, FindsWhatBreaksTheCorrelationThatEachFeatureKeeps) {
   EXPECT_GT(relative, 0.9);
 }
 
-TEST(Firewall, OutlierExposureSeparatesWithAFewExamples) {
-  const at::Tensor x = at::linspace(-1, 1, 100, at::kDouble);
-  const at::Tensor in = at::stack({x, (9 * x).cos()}, 1);
-  const at::Tensor out = at::stack({x + 3, (9 * x).cos()}, 1);
-  const ExposureClassifier classifier = fit_exposure(in, out.slice(0, 0, 10));
-  EXPECT_GT(auroc(exposure_score(classifier, in), exposure_score(classifier, out)).value, 0.99);
-}
-
-TEST(Firewall, OutlierExposureBalancesTheClasses) {
-  // One feature, in at -1 and 1 (mean 0, deviation 1), one outlier at 0: nothing separates them,
-  // and the outlier weighs as much as both: the log-odds are 0.
-  const ExposureClassifier classifier = fit_exposure(rows({-1, 1}, 1), rows({0}, 1));
-  EXPECT_NEAR(exposure_score(classifier, rows({0}, 1))[0].item<double>(), 0, 1e-6);
-  EXPECT_NEAR(classifier.weight[0].item<double>(), 0, 1e-9);
-}
-
 TEST(Firewall, RefusesBrokenArguments) {
   EXPECT_THROW((void)fit_firewall(rows({1, 2}, 2)), std::invalid_argument);
   EXPECT_THROW((void)fit_firewall(kPoints, {.shrinkage = 2}), std::invalid_argument);
   EXPECT_THROW((void)mahalanobis(fit_firewall(kPoints), rows({1, 2, 3}, 3)), std::invalid_argument);
-  EXPECT_THROW((void)fit_exposure(kPoints, rows({1, 2, 3}, 3)), std::invalid_argument);
 }
 
 }  // namespace

@@ -156,23 +156,6 @@ TEST(PmTrainer, RecoversKnownProbabilitiesFromSoftLabels) {
                          .item<double>();
     EXPECT_NEAR(1 / (1 + std::exp(-d)), p.p_first, 0.08);
   }
-  const PmEvaluation held_out = trainer.evaluate(unseen);
-  EXPECT_EQ(held_out.correct, held_out.decided);
-  EXPECT_GT(held_out.accuracy.low, 0.7);
-  EXPECT_LT(held_out.loss, 0.65);
-}
-
-TEST(PmTrainer, EvaluationCountsUndecidedPairsInTheLossOnly) {
-  PmTrainer trainer(tiny_pm(), {}, kAdam);
-  auto pairs = some_pairs();
-  pairs[0].p_first = 0.5;
-  const PmEvaluation e = trainer.evaluate(pairs);
-  EXPECT_EQ(e.n, 6);
-  EXPECT_EQ(e.decided, 5);
-  EXPECT_NEAR(e.accuracy.value, static_cast<double>(e.correct) / 5, 1e-12);
-  EXPECT_GT(e.loss, 0.0);
-  EXPECT_GE(e.brier, 0.0);
-  EXPECT_EQ(trainer.evaluate({}).n, 0);
 }
 
 TEST(PmTrainer, ASnapshotScoresLikeTheTrainer) {
