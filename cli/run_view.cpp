@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -49,6 +50,26 @@ bool Standstill::look(const actors::PhaseStatus& status, Time now) {
   return true;
 }
 
+void TokenRate::begin(Time now) {
+  *this = {};
+  began_ = measured_ = now;
+}
+
+void TokenRate::look(int64_t tokens, Time now) {
+  made_ += std::max<int64_t>(0, tokens - seen_);
+  seen_ = tokens;
+  const double seconds = std::chrono::duration<double>(now - measured_).count();
+  if (seconds < 2) return;
+  recent_ = static_cast<double>(made_ - made_then_) / seconds;
+  made_then_ = made_;
+  measured_ = now;
+}
+
+double TokenRate::mean(Time now) const {
+  const double seconds = std::chrono::duration<double>(now - began_).count();
+  return seconds > 0 ? static_cast<double>(made_) / seconds : 0;
+}
+
 RunView::RunView(std::filesystem::path ledger, std::chrono::duration<double> standstill)
     : ledger_(std::move(ledger)),
       printer_(std::cerr, {.terminal = ::isatty(STDERR_FILENO) == 1,
@@ -61,7 +82,9 @@ RunView::RunView(std::filesystem::path ledger, std::chrono::duration<double> sta
 void RunView::progress(const actors::Phase& phase, const actors::PhaseStatus& status) {
   const auto now = Clock::now();
   if (phase.name != phase_) begin(phase.name, now);
-  measure(status, now);
+  int64_t tokens = 0;
+  for (const auto& [name, role] : status.roles) tokens += role.tokens;
+  rate_.look(tokens, now);
   line_.stage = phase.name;
   line_.done = status.source.done;
   line_.total = status.source.total;
@@ -69,9 +92,10 @@ void RunView::progress(const actors::Phase& phase, const actors::PhaseStatus& st
   line_.eta_seconds = report::estimate_eta(line_.done, line_.total, line_.elapsed_seconds);
   line_.numbers.clear();
   if (phase.name == "rl") add_rl(status, now);
-  line_.numbers.emplace_back("tok/s", fixed(rate_, 0));
+  const bool running = status.state == actors::PhaseStatus::State::kRunning;
+  line_.numbers.emplace_back("tok/s", fixed(running ? rate_.recent() : rate_.mean(now), 0));
   printer_.set_width(terminal_width());
-  if (status.state == actors::PhaseStatus::State::kRunning)
+  if (running)
     printer_.update(line_, now);
   else
     printer_.finish(line_, now);
@@ -81,20 +105,9 @@ void RunView::progress(const actors::Phase& phase, const actors::PhaseStatus& st
 
 void RunView::begin(const std::string& phase, Clock::time_point now) {
   phase_ = phase;
-  phase_began_ = last_measured_ = now;
+  phase_began_ = now;
   standstill_.begin(now);
-  tokens_ = 0;
-  rate_ = 0;
-}
-
-void RunView::measure(const actors::PhaseStatus& status, Clock::time_point now) {
-  int64_t tokens = 0;
-  for (const auto& [name, role] : status.roles) tokens += role.tokens;
-  const double seconds = std::chrono::duration<double>(now - last_measured_).count();
-  if (seconds < 2) return;
-  rate_ = std::max<double>(0, static_cast<double>(tokens - tokens_)) / seconds;
-  tokens_ = tokens;
-  last_measured_ = now;
+  rate_.begin(now);
 }
 
 void RunView::add_rl(const actors::PhaseStatus& status, Clock::time_point now) {

@@ -32,8 +32,25 @@ class Standstill {
   int64_t progress_ = -1;
 };
 
-// The progress line: what is counted, tokens a second of the last seconds, and in the rl stage
-// reward, KL and staleness of the newest version, read from the ledger beside its writer.
+// Tokens a second of one phase. A pure value with explicit time.
+class TokenRate {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  void begin(Time now);
+  // tokens: of all actors so far; fewer than before where one has begun anew or has ended.
+  void look(int64_t tokens, Time now);
+  [[nodiscard]] double recent() const { return recent_; }  // of the last seconds
+  [[nodiscard]] double mean(Time now) const;               // since the beginning
+
+ private:
+  Time began_{}, measured_{};
+  int64_t seen_ = 0, made_ = 0, made_then_ = 0;
+  double recent_ = 0;
+};
+
+// The progress line: what is counted, tokens a second of the last seconds, on a phase's last line
+// those of the whole phase, and in the rl stage reward, KL and staleness of the newest version, read
+// from the ledger beside its writer.
 class RunView {
  public:
   // standstill: so long without progress, and a line says who waits for whom.
@@ -44,7 +61,6 @@ class RunView {
  private:
   using Clock = std::chrono::steady_clock;
   void begin(const std::string& phase, Clock::time_point now);
-  void measure(const actors::PhaseStatus& status, Clock::time_point now);
   void add_rl(const actors::PhaseStatus& status, Clock::time_point now);
 
   std::filesystem::path ledger_;
@@ -53,9 +69,8 @@ class RunView {
   std::chrono::duration<double> limit_;
   Standstill standstill_;
   std::string phase_;
-  Clock::time_point phase_began_{}, last_measured_{}, last_read_{};
-  int64_t tokens_ = 0;
-  double rate_ = 0;
+  Clock::time_point phase_began_{}, last_read_{};
+  TokenRate rate_;
   nlohmann::json newest_;
 };
 

@@ -38,6 +38,27 @@ TEST(Standstill, AnyActorsProgressAndAnyResultIsProgress) {
   EXPECT_TRUE(standstill.look(status(2, 1), start + seconds(180)));
 }
 
+TEST(TokenRate, IsOfTheLastSecondsAndInTheEndOfTheWholePhase) {
+  TokenRate rate;
+  const TokenRate::Time start{};
+  rate.begin(start);
+  rate.look(0, start);
+  rate.look(100, start + seconds(1));
+  EXPECT_EQ(rate.recent(), 0);  // less than two seconds measure nothing
+  rate.look(400, start + seconds(4));
+  EXPECT_EQ(rate.recent(), 100);
+  // The actors ended: they report nothing more, and what they made stays.
+  rate.look(0, start + seconds(8));
+  EXPECT_EQ(rate.recent(), 0);
+  EXPECT_EQ(rate.mean(start + seconds(8)), 50);
+  // One that begins anew counts from 0.
+  rate.look(80, start + seconds(10));
+  EXPECT_EQ(rate.recent(), 40);
+  EXPECT_EQ(rate.mean(start + seconds(10)), 48);
+  rate.begin(start + seconds(10));
+  EXPECT_EQ(rate.mean(start + seconds(10)), 0);
+}
+
 TEST(WhoWaits, NamesEveryActorWithWhatItSaysOfItself) {
   EXPECT_EQ(who_waits(status(1)), "reward/0 (1 queued), rollout/0 (3 jobs, 2 to reward)");
   EXPECT_EQ(who_waits({}), "no actor has answered yet");
