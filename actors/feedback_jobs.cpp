@@ -23,8 +23,8 @@ const feedback::FeedbackPrinciple& helpfulness_principle() {
 // differs from the labeller.
 const feedback::FeedbackPrinciple& draw(const FeedbackState& state, int64_t work_id,
                                         const std::string& purpose) {
-  if (purpose == "helpfulness") return helpfulness_principle();
-  const bool evaluation = purpose == "harmlessness";
+  if (purpose == "helpfulness" || purpose == "check_helpfulness") return helpfulness_principle();
+  const bool evaluation = purpose == "harmlessness" || purpose == "check_harmlessness";
   const auto& all = state.options.constitution->feedback;
   const auto held = std::min<size_t>(state.options.held_out_principles, all.size() - 1);
   const size_t first = evaluation ? all.size() - held : 0,

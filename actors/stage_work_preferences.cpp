@@ -38,6 +38,9 @@ std::vector<feedback::ComparisonRow> comparisons(const Maker& make, bool harmles
   return rows;
 }
 
+// The evaluation's judge differs from the labeller by its principles, not by its method.
+const std::string& evaluation_method(const Maker& make) { return make.config().label.method; }
+
 }  // namespace
 
 Items label_work(const Maker& make) {
@@ -51,6 +54,8 @@ Items label_work(const Maker& make) {
   return items;
 }
 
+// The labeller in both methods, then the evaluation's judge in the way that the evaluation asks it:
+// its verdicts are worth no more than its accuracy here.
 Items judge_check_work(const Maker& make) {
   Items items;
   for (const auto& row : comparisons(make, true, {}, make.config().label.check_pairs, 5))
@@ -59,6 +64,16 @@ Items judge_check_work(const Maker& make) {
       work.method = method;
       items.push_back(make.item("judge", row.id + "/" + method, 0, work));
     }
+  for (const std::string purpose : {"harmlessness", "helpfulness"}) {
+    const bool harmlessness = purpose == "harmlessness";
+    const auto split = harmlessness ? std::optional<Split>{} : std::optional(Split::kHeldOut);
+    for (const auto& row :
+         comparisons(make, harmlessness, split, make.config().label.check_pairs, 5)) {
+      auto work = comparison(make, row, "check_" + purpose);
+      work.method = evaluation_method(make);
+      items.push_back(make.item("judge", "evaluation/" + purpose + "/" + row.id, 0, work));
+    }
+  }
   return items;
 }
 
@@ -142,7 +157,7 @@ Items eval_judge_work(const Maker& make) {
                             .prompt = a.prompt,
                             .first = a.response,
                             .second = b.response,
-                            .method = make.config().label.method,
+                            .method = evaluation_method(make),
                             .purpose = a.group == "red_team" ? "harmlessness" : "helpfulness",
                             .left = left->first,
                             .right = right->first};

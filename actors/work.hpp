@@ -60,7 +60,9 @@ struct ComparisonWork {
   double p_first = 0.5;     // label; 1 or 0 where a human or an author chose
   std::string source;       // human, ai, authored
   std::string method;       // judge: which method
-  std::string purpose;      // judge: check, harmlessness, helpfulness. score: helpfulness, harmlessness
+  // judge: check asks by the labeller's principles, harmlessness and helpfulness by the evaluation's, as do
+  // check_harmlessness and check_helpfulness, on labelled pairs. score: helpfulness, harmlessness
+  std::string purpose;
   std::string left, right;  // judge of the evaluation: the snapshots that wrote first and second
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ComparisonWork, comparison_id, prompt, first, second, p_first, source, method,

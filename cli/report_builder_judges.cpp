@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -32,7 +33,7 @@ struct Verdicts {
       ++flips_measured;
       flips += r.flip;
     }
-    if (r.purpose != "check" || r.target == 0.5) return;
+    if (!r.purpose.starts_with("check") || r.target == 0.5) return;
     p_first.push_back(r.p_first);
     first_better.push_back(r.target > 0.5);
   }
@@ -48,6 +49,13 @@ struct Verdicts {
     return out;
   }
 };
+
+// Of a labelled pair that the evaluation's judge was asked about: what for. "" of any other.
+std::string evaluation_check(const std::string& purpose) {
+  const std::string prefix = "check_";
+  if (!purpose.starts_with(prefix)) return {};
+  return "evaluation: check on labelled " + purpose.substr(prefix.size()) + " pairs";
+}
 
 // Predictions of the PM on comparisons of one purpose and source of labels.
 struct Scores {
@@ -75,16 +83,17 @@ std::vector<report::JudgeRow> build_judges(const store::Ledger& ledger) {
                                  {"eval_judge", "judge", "evaluation"}};
   std::vector<report::JudgeRow> rows;
   for (const auto& [phase, kind, use] : kSources) {
-    std::map<std::pair<std::string, std::string>, Verdicts> by_judge;
-    for_each_body<actors::PreferenceRecord>(ledger, phase, kind,
-                                            [&](const actors::PreferenceRecord& r, const auto&) {
-                                              by_judge[{r.method, r.judge_id}].add(r);
-                                            });
+    std::map<std::array<std::string, 3>, Verdicts> by_judge;  // evaluation's check, method, judge
+    for_each_body<actors::PreferenceRecord>(
+        ledger, phase, kind, [&](const actors::PreferenceRecord& r, const auto&) {
+          by_judge[{evaluation_check(r.purpose), r.method, r.judge_id}].add(r);
+        });
     for (const auto& [judge, verdicts] : by_judge) {
-      auto row = verdicts.row(judge_name(judge.first, judge.second), use);
+      const auto& [check, method, id] = judge;
+      auto row = verdicts.row(judge_name(method, id), check.empty() ? use : check);
+      row.checks_evaluation = !check.empty();
       if (verdicts.flips_measured > 0)
-        row.flip_kind =
-            judge.first == feedback::kLikelihoodContrast ? "length normalization" : "order";
+        row.flip_kind = method == feedback::kLikelihoodContrast ? "length normalization" : "order";
       rows.push_back(std::move(row));
     }
   }

@@ -106,10 +106,12 @@ void count(report::LabelSource& row, const std::string& source, int64_t& unnamed
     ++unnamed;
 }
 
-const char* data_of(const store::WorkItem& item) {
+const char* data_of(const store::WorkItem& item, const std::string& purpose) {
   if (item.stage == "pmp") return "PM pre-training pairs";
   if (item.stage == "pm_train") return "PM comparisons";
   if (item.stage == "pm_score") return "PM comparisons, held out";
+  if (item.stage == "judge_check" && purpose == "check_helpfulness")
+    return "helpfulness pairs the evaluation's judge is checked on";
   if (item.stage == "judge_check") return "pairs the judges are checked on";
   return nullptr;
 }
@@ -131,15 +133,16 @@ std::vector<report::Substitution> build_substitutions(const RunConfig& config) {
 std::vector<report::LabelSource> build_label_sources(const store::Ledger& ledger,
                                                      std::vector<std::string>& notes) {
   std::map<std::string, report::LabelSource> rows;
-  std::set<std::string> checked;
+  std::set<std::pair<std::string, std::string>> checked;
   int64_t unnamed = 0;
   for_each_work(ledger, [&](const store::WorkRow& work) {
-    const char* data = data_of(work.item);
-    if (data == nullptr || work.state == store::WorkState::kQuarantined) return;
+    if (data_of(work.item, "") == nullptr || work.state == store::WorkState::kQuarantined) return;
     const auto comparison =
         parse_body<actors::ComparisonWork>(work.item.payload, work.item.stage, work.id);
+    const char* data = data_of(work.item, comparison.purpose);
     // Each judge is asked about the same pairs.
-    if (work.item.stage == "judge_check" && !checked.insert(comparison.comparison_id).second)
+    if (work.item.stage == "judge_check" &&
+        !checked.insert({data, comparison.comparison_id}).second)
       return;
     auto& row = rows[data];
     row.data = data;

@@ -62,7 +62,8 @@ TokenCounts label_tokens(const RunConfig& c) {
   t.decode = pairs * 2 * n;
   t.prefill = pairs * kPrompt;
   t.forward = pairs * judge_tokens(contrast(c), n) +
-              c.label.check_pairs * (judge_tokens(true, n) + judge_tokens(false, n));
+              c.label.check_pairs * (judge_tokens(true, n) + judge_tokens(false, n) +
+                                     2 * judge_tokens(contrast(c), n));  // the evaluation's judge
   t.context = static_cast<double>(kPrompt + kTemplate + 2 * n);
   return t;
 }

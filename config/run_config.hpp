@@ -78,7 +78,7 @@ struct LabelSection {
   double contrast_scale = 5.0;                // log-odds a nat of contrast
   double clamp = 0.0;                         // labels are kept within [clamp, 1 - clamp]
   int32_t held_out_principles = 4;            // kept for the evaluation's judge
-  int32_t check_pairs = 48;                   // labelled pairs both methods are measured on
+  int32_t check_pairs = 48;                   // labelled pairs both methods and the evaluation's judge are measured on
 };
 
 struct PmTrainSection {

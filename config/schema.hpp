@@ -99,7 +99,7 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("label", "contrast_scale", c.label.contrast_scale, KeyInfo{.help = "likelihood contrast: log-odds a nat", .min = 0.001, .max = 1000});
   visit("label", "clamp", c.label.clamp, KeyInfo{.help = "labels stay within [clamp, 1 - clamp]; 0: off", .min = 0, .max = 0.5});
   visit("label", "held_out_principles", c.label.held_out_principles, KeyInfo{.help = "feedback principles kept for the evaluation's judge", .min = 1, .max = 1000});
-  visit("label", "check_pairs", c.label.check_pairs, KeyInfo{.help = "labelled pairs both methods are measured on", .min = 0, .max = big});
+  visit("label", "check_pairs", c.label.check_pairs, KeyInfo{.help = "labelled pairs both methods are measured on; as many of each kind for the evaluation's judge", .min = 0, .max = big});
 
   visit("pm_train", "pmp_pairs", c.pm_train.pmp_pairs, KeyInfo{.help = "pre-training pairs from scored answers", .min = 0, .max = big});
   visit("pm_train", "helpfulness_pairs", c.pm_train.helpfulness_pairs, KeyInfo{.help = "helpfulness comparisons", .min = 0, .max = big});

@@ -76,6 +76,7 @@ struct JudgeRow {
   double label_entropy = 0;          // nats
   std::optional<Estimate> accuracy;  // against labelled pairs
   std::string flip_kind;             // what a flip changed: "order", "length normalization"
+  bool checks_evaluation = false;    // the evaluation's judge on labelled pairs
 };
 
 struct PmRow {

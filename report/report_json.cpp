@@ -93,6 +93,7 @@ Json json_of(const JudgeRow& j) {
           {"flip_rate", json_of(j.flip_rate)},
           {"flip_kind", j.flip_kind},
           {"label_entropy", json_of(j.label_entropy)},
+          {"checks_evaluation", j.checks_evaluation},
           {"accuracy", json_of(j.accuracy)}};
 }
 

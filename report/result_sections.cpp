@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "report/sections.hpp"
 #include "report/svg_chart.hpp"
@@ -77,6 +78,30 @@ std::string pairs_table(const std::vector<EvaluationPair>& pairs) {
                     rows);
 }
 
+// What the judge's verdicts are worth: itself measured where the better answer is known.
+std::string judge_check(const ReportData& data) {
+  std::vector<JudgeRow> checks;
+  std::copy_if(data.judges.begin(), data.judges.end(), std::back_inserter(checks),
+               [](const JudgeRow& judge) { return judge.checks_evaluation; });
+  std::string out = "<h3>How good this judge is</h3>\n";
+  if (checks.empty()) {
+    return out +
+           "<p>It was asked about no labelled pair: how often it is right is not known.</p>\n";
+  }
+  const bool blind = std::any_of(checks.begin(), checks.end(), [](const JudgeRow& judge) {
+    return !judge.accuracy || judge.accuracy->low <= 0.5;
+  });
+  out +=
+      "<p>The same judge, method and principles on pairs whose better answer is known, with 95 "
+      "% intervals; a coin has 50 %.";
+  if (blind) {
+    out +=
+        " <b>Where the interval holds 50 %, this judge was not shown to tell the better answer "
+        "from the worse one, and neither do the ratings above.</b>";
+  }
+  return out + "</p>\n" + judges_table(checks);
+}
+
 std::string answer_card(const char* heading, const std::string& text) {
   return std::string("<div class=\"answer\"><h4>") + heading + "</h4>" +
          (text.empty() ? "<p class=\"nodata\">no data</p>"
@@ -147,7 +172,8 @@ std::string evaluation_section(const ReportData& data) {
         "<i class=\"b\"></i>bare refusal<i class=\"c\"></i>does not refuse: complies, or is beside "
         "the point. Told apart by wording, without a model.</p>\n";
   }
-  return out + pairs_table(data.evaluation_pairs);
+  out += pairs_table(data.evaluation_pairs);
+  return data.evaluation.empty() ? out : out + judge_check(data);
 }
 
 std::string samples_section(const ReportData& data) {

@@ -72,6 +72,22 @@ std::string state_cell(const StageRow& stage) {
 
 }  // namespace
 
+std::string judges_table(const std::vector<JudgeRow>& judges) {
+  std::vector<std::vector<std::string>> rows;
+  for (const JudgeRow& judge : judges) {
+    rows.push_back({"<b>" + escape_html(judge.method) + "</b>", escape_html(judge.use),
+                    format_count(judge.n), flips_cell(judge), format_number(judge.label_entropy, 3),
+                    percent_with_interval(judge.accuracy)});
+  }
+  return html_table({{"Judge"},
+                     {"Used for"},
+                     {"Pairs", "num"},
+                     {"Flips", "num"},
+                     {"Label entropy", "num"},
+                     {"Accuracy", "num"}},
+                    rows);
+}
+
 std::string judges_section(const ReportData& data) {
   std::string out =
       "<h2>The judges</h2>\n<p class=\"lead\">Accuracy is measured against labelled "
@@ -79,20 +95,7 @@ std::string judges_section(const ReportData& data) {
       "what should not matter: the order of the two answers, or, for a likelihood contrast, which "
       "scores each answer alone and has no order, whether scores are divided by the answers' "
       "lengths. A judge that knows nothing has a label entropy of 0.69 nats.</p>\n";
-  std::vector<std::vector<std::string>> judges;
-  for (const JudgeRow& judge : data.judges) {
-    judges.push_back({"<b>" + escape_html(judge.method) + "</b>", escape_html(judge.use),
-                      format_count(judge.n), flips_cell(judge),
-                      format_number(judge.label_entropy, 3),
-                      percent_with_interval(judge.accuracy)});
-  }
-  out += html_table({{"Judge"},
-                     {"Used for"},
-                     {"Pairs", "num"},
-                     {"Flips", "num"},
-                     {"Label entropy", "num"},
-                     {"Accuracy", "num"}},
-                    judges);
+  out += judges_table(data.judges);
   out += "<h3>Preference model</h3>\n";
   std::vector<std::vector<std::string>> models;
   for (const PmRow& pm : data.preference_models) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "report/report_data.hpp"
 
@@ -18,6 +19,9 @@ namespace charter::report {
 [[nodiscard]] std::string versions_section(const ReportData& data);
 [[nodiscard]] std::string provenance_section(const ReportData& data);
 [[nodiscard]] std::string config_section(const ReportData& data);
+
+// The judges as a table.
+[[nodiscard]] std::string judges_table(const std::vector<JudgeRow>& judges);
 
 // "61.2 % (54 to 68)" of a ratio; an en dash without one.
 [[nodiscard]] std::string percent_with_interval(const std::optional<Estimate>& ratio);

@@ -154,6 +154,41 @@ TEST_F(ReportBuilder, JudgesAreMeasuredOnTheCheckPairs) {
   EXPECT_TRUE(std::isnan(data.judges[1].flip_rate));
 }
 
+TEST_F(ReportBuilder, TheEvaluationsJudgeIsMeasuredApartFromTheLabeller) {
+  const auto check = [&](const char* purpose, double p, int flip) {
+    const PreferenceRecord r{.p_first = p,
+                             .entropy = 0.25,
+                             .flip = flip,
+                             .method = "likelihood_contrast",
+                             .judge_id = "judge:m.gguf",
+                             .purpose = purpose,
+                             .target = 1};
+    record("judge_check", "judge", json(r),
+           json(ComparisonWork{.comparison_id = "c", .source = "authored", .purpose = purpose}));
+  };
+  check("check", 0.9, 0);
+  check("check_harmlessness", 0.9, 1);
+  check("check_harmlessness", 0.1, 0);  // wrong
+  check("check_helpfulness", 0.8, 0);
+  const auto data = build();
+  ASSERT_EQ(data.judges.size(), 3u);
+  EXPECT_FALSE(data.judges[0].checks_evaluation);
+  EXPECT_EQ(data.judges[0].n, 1);
+  EXPECT_DOUBLE_EQ(data.judges[0].accuracy->value, 1);
+  EXPECT_TRUE(data.judges[1].checks_evaluation);
+  EXPECT_EQ(data.judges[1].use, "evaluation: check on labelled harmlessness pairs");
+  EXPECT_EQ(data.judges[1].n, 2);
+  EXPECT_DOUBLE_EQ(data.judges[1].accuracy->value, 0.5);
+  EXPECT_DOUBLE_EQ(data.judges[1].flip_rate, 0.5);
+  EXPECT_DOUBLE_EQ(data.judges[1].label_entropy, 0.25);
+  EXPECT_EQ(data.judges[2].use, "evaluation: check on labelled helpfulness pairs");
+  EXPECT_DOUBLE_EQ(data.judges[2].accuracy->value, 1);
+  // One pair of each kind, however often it was judged.
+  ASSERT_EQ(data.label_sources.size(), 2u);
+  EXPECT_EQ(data.label_sources[0].authored, 1);
+  EXPECT_EQ(data.label_sources[1].authored, 1);
+}
+
 TEST_F(ReportBuilder, PreferenceModelIsMeasuredByPurposeAndSource) {
   const auto score = [&](double first, double second, double label) {
     record("pm_score", "score",

@@ -29,6 +29,9 @@ TEST(Plan, CountsGeneratedTokensFromTheConfig) {
   EXPECT_EQ(stages[0].tokens.decode, 6912);
   // 48 comparisons of two answers of 48.
   EXPECT_EQ(stages[2].tokens.decode, 4608);
+  // 48 labels and 48 checks of the labeller, 2 * 48 of the evaluation's judge, by contrast:
+  // 2 * (40 + 60) + 4 * 48 = 392 tokens each; 48 checks by choice: 100 + 2 * (90 + 96) = 472.
+  EXPECT_EQ(stages[2].tokens.forward, 192 * 392 + 48 * 472);
   // 8 * 8 trajectories and 0.3 * 64 = 19 pairs of two, 32 tokens each: (64 + 38) * 32.
   EXPECT_EQ(stages[5].tokens.decode, 3264);
 }

@@ -73,6 +73,26 @@ TEST(RenderHtml, SaysHowManyPairsOfAnswersHadNothingToPrefer) {
     EXPECT_TRUE(contains(cells, count)) << count << cells;
 }
 
+TEST(RenderHtml, SaysBesideTheRatingsHowGoodTheirJudgeIs) {
+  ReportData d;
+  d.evaluation = {{"start", true, {}, {}, {}, 24}};
+  const auto section = [&d] {
+    const std::string html = render_html(d);
+    return html.substr(0, html.find("Answers before and after"));
+  };
+  EXPECT_TRUE(contains(section(), "is not known"));
+  d.judges = {{.method = "labeller", .n = 4, .accuracy = Estimate{0.9, 0.8, 0.95}},
+              {.method = "evaluator",
+               .n = 24,
+               .accuracy = Estimate{0.75, 0.55, 0.88},
+               .checks_evaluation = true}};
+  EXPECT_TRUE(contains(section(), "75.0 % <span class=\"soft\">(55 to 88)"));
+  EXPECT_FALSE(contains(section(), "labeller"));
+  EXPECT_FALSE(contains(section(), "not shown to tell"));
+  d.judges[1].accuracy->low = 0.5;
+  EXPECT_TRUE(contains(section(), "not shown to tell"));
+}
+
 TEST(RenderHtml, EscapesEveryText) {
   const std::string html = render_html(hostile());
   EXPECT_FALSE(contains(html, "<script"));

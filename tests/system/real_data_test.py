@@ -136,7 +136,8 @@ def human(folder):
 
     # Comparisons of several turns go to judge and PM whole, under their human labels.
     checked = run.payloads("judge_check", "judge")
-    assert len(checked) == 16 and {w["source"] for w in checked} == {"human"}, checked
+    # 8 for both methods of the labeller, for the evaluation's judge, and 8 of helpfulness for it.
+    assert len(checked) == 32 and {w["source"] for w in checked} == {"human"}, checked
     assert any(len(turns(w["prompt"])) >= 3 for w in checked), "no conversation of several turns was drawn"
     for work in checked:
         assert turns(work["prompt"])[0] == "Human" and turns(work["prompt"])[-1] == "Human"
@@ -146,6 +147,7 @@ def human(folder):
     assert sources["PM comparisons"] == (24, 4, 0), sources
     assert sources["PM comparisons, held out"] == (16, 0, 0), sources
     assert sources["pairs the judges are checked on"] == (8, 0, 0), sources
+    assert sources["helpfulness pairs the evaluation's judge is checked on"] == (8, 0, 0), sources
     assert sources["pairs of the SL-CAI policy"][1] == 4, sources
     assert all(authored == 0 for _, _, authored in sources.values()), sources
     votes = run.payloads("pmp", "pmp")

@@ -168,8 +168,23 @@ class Run:
         assert (self.run / "weights/sl_cai/model.safetensors").exists()
         assert (self.run / "weights/rl_cai/model.safetensors").exists()
         assert status["live"] is False, status
+        self.check_judges(status)
         self.check_nothing_left()
         self.check_exactly_once()
+
+    def check_judges(self, status):
+        """The evaluation's judge was checked by principles the labeller never used, and no pair of answers is lost."""
+        used = {}
+        for purpose, principle in self.query(
+                "SELECT json_extract(body, '$.purpose'), json_extract(body, '$.principle_id') FROM records WHERE kind IN ('judge', 'pair')"):
+            used.setdefault(purpose, set()).add(principle)
+        assert used["check_harmlessness"] and used["check_helpfulness"] == {"helpfulness"}, used
+        assert not used["check_harmlessness"] & (used["check"] | used["label"]), used
+        assert "check on labelled harmlessness pairs" in (self.run / "report.html").read_text()
+        pairs = status["evaluation"]["pairs"]
+        assert [(p["left"], p["right"]) for p in pairs] == [("base", "sl_cai"), ("base", "rl_cai"), ("sl_cai", "rl_cai")], pairs
+        counted = [sum(p[key] for key in ("judged", "identical", "empty", "unjudged")) for p in pairs]
+        assert counted == [4, 4, 4], pairs  # prompts of the evaluation
 
     def leftovers(self):
         name = f"charter-{self.run_id()}*"
