@@ -1,4 +1,4 @@
-// With the default model's vocabulary; skipped where that is absent.
+// With the default model's vocabulary; skipped where another or none is installed.
 #include "actors/policy_text.hpp"
 
 #include <gtest/gtest.h>
@@ -20,8 +20,7 @@ class PolicyTextTest : public testing::Test {
     return loaded;
   }
   void SetUp() override {
-    if (!std::filesystem::exists(model::testing_model_path()))
-      GTEST_SKIP() << model::testing_model_path() << " is absent: scripts/install.sh fetches it";
+    SKIP_UNLESS_DEFAULT_MODEL();
     text.emplace(tokenizer(), model::ChatFormat::kChatMl);
   }
   Tokens specials(const Tokens& tokens) const {

@@ -68,9 +68,8 @@ TEST(ChatFormat, IsDetectedByItsMarkers) {
 }
 
 TEST(ChatFormat, OfTheDefaultModelIsChatMlWithItsSystemMessage) {
-  const auto path = testing_model_path();
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model at " << path;
-  const ModelFiles files = load_model(path);
+  SKIP_UNLESS_DEFAULT_MODEL();
+  const ModelFiles files = load_model(testing_model_path());
   const ChatTemplate chat = detect_chat_template(files.chat_template);
   EXPECT_EQ(chat.format, ChatFormat::kChatMl);
   EXPECT_EQ(chat.default_system,

@@ -1,7 +1,6 @@
-// The engine and the packed pass on the default model. Skipped where the model is not installed.
+// The engine and the packed pass on the default model. Skipped where another or none is installed.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,22 +9,16 @@
 #include "model/model_files.hpp"
 #include "model/tokenizer.hpp"
 #include "tests/model/engine_fixture.hpp"
+#include "tests/model/model_path.hpp"
 
 namespace charter::model {
 namespace {
 
-std::filesystem::path model_path() {
-  if (const char* given = std::getenv("CHARTER_MODEL")) return given;
-  const char* home = std::getenv("HOME");
-  return std::filesystem::path(home == nullptr ? "" : home) /
-         ".cache/charter/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-}
-
 class DefaultModel : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (!std::filesystem::exists(model_path())) return;
-    const ModelFiles files = load_model(model_path());
+    if (!is_default_model(testing_model_path())) return;
+    const ModelFiles files = load_model(testing_model_path());
     transformer = new Transformer(make_transformer(files));
     tokenizer =
         new std::shared_ptr<const Tokenizer>(std::make_shared<const Tokenizer>(files.tokenizer));
@@ -36,10 +29,7 @@ class DefaultModel : public testing::Test {
     delete tokenizer;
     delete packed;
   }
-  void SetUp() override {
-    if (transformer == nullptr)
-      GTEST_SKIP() << "no model at " << model_path() << "; set CHARTER_MODEL";
-  }
+  void SetUp() override { SKIP_UNLESS_DEFAULT_MODEL(); }
 
   std::vector<int32_t> ids(const std::string& text) { return (*tokenizer)->encode(text); }
   Engine engine(EngineOptions options, std::shared_ptr<const PackedModel> model = nullptr) {

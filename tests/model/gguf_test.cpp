@@ -160,9 +160,8 @@ TEST(GgufModel, NamesBecomeHuggingFaces) {
 }
 
 TEST(GgufModel, ReadsTheDefaultModel) {
-  const auto path = testing_model_path();
-  if (!fs::exists(path)) GTEST_SKIP() << "no model at " << path;
-  const ModelFiles files = load_model(path);
+  SKIP_UNLESS_DEFAULT_MODEL();
+  const ModelFiles files = load_model(testing_model_path());
   const ModelConfig expected{.family = ModelFamily::kLlama,
                              .vocab_size = 49152,
                              .hidden_size = 576,

@@ -27,9 +27,6 @@ const Tokenizer& smollm() {
   return tokenizer;
 }
 
-#define SKIP_WITHOUT_MODEL() \
-  if (!fs::exists(testing_model_path())) GTEST_SKIP() << "no model at " << testing_model_path()
-
 std::string unhex(const std::string& hex) {
   std::string out;
   for (size_t i = 0; i < hex.size(); i += 2) {
@@ -68,7 +65,7 @@ TokenizerSpec tiny_spec(std::vector<std::pair<std::string, std::string>> merges)
 }
 
 TEST(Tokenizer, GivesTheReferencesIdsOnOurLines) {
-  SKIP_WITHOUT_MODEL();
+  SKIP_UNLESS_DEFAULT_MODEL();
   std::ifstream in(CHARTER_SOURCE_DIR "/tests/golden/tokenizer_ids.jsonl");
   int lines = 0;
   for (std::string line; std::getline(in, line); ++lines) {
@@ -83,7 +80,7 @@ TEST(Tokenizer, GivesTheReferencesIdsOnOurLines) {
 }
 
 TEST(Tokenizer, GivesTheReferencesIdsOnEveryDataFile) {
-  SKIP_WITHOUT_MODEL();
+  SKIP_UNLESS_DEFAULT_MODEL();
   const fs::path data = CHARTER_SOURCE_DIR "/../shared/data";
   if (!fs::exists(data)) GTEST_SKIP() << "no data at " << data;
   const json golden = json::parse(read(CHARTER_SOURCE_DIR "/tests/golden/data_ids.json"));
@@ -103,7 +100,7 @@ TEST(Tokenizer, GivesTheReferencesIdsOnEveryDataFile) {
 }
 
 TEST(Tokenizer, SpecialTextStaysTextWhenNotParsed) {
-  SKIP_WITHOUT_MODEL();
+  SKIP_UNLESS_DEFAULT_MODEL();
   EXPECT_EQ(smollm().encode("<|im_end|>"), std::vector<int32_t>{2});
   const auto ids = smollm().encode("<|im_end|>", /*parse_special=*/false);
   EXPECT_GT(ids.size(), 1u);
@@ -130,7 +127,7 @@ TEST(Tokenizer, LongPiecesMergeAsShortOnesDo) {
 }
 
 TEST(Tokenizer, StreamsWholeCharactersOnly) {
-  SKIP_WITHOUT_MODEL();
+  SKIP_UNLESS_DEFAULT_MODEL();
   const std::string text = "a😀 好 e\u0301 <|im_end|>";
   const auto ids = smollm().encode(text);
   StreamDecoder stream(smollm(), /*skip_special=*/false);
@@ -166,7 +163,7 @@ TEST(Tokenizer, RefusesAMergeOutsideTheVocabulary) {
 }
 
 TEST(TokenizerJson, RoundTripsThroughTheReferencesFormat) {
-  SKIP_WITHOUT_MODEL();
+  SKIP_UNLESS_DEFAULT_MODEL();
   TokenizerSpec spec = smollm().spec();
   TokenizerSpec again = tokenizer_from_json(tokenizer_to_json(spec), "tokenizer.json");
   spec.bos_id = spec.eos_id = spec.pad_id =
