@@ -60,13 +60,73 @@ inline void tiles(const float* a, int64_t lda, int64_t rows, const float* b, int
   }
 }
 
-void pack_panels(const float* weight, int64_t out, int64_t in, float* packed) {
+using Eight [[gnu::vector_size(32)]] = float;
+using LooseEight [[gnu::vector_size(32), gnu::aligned(4)]] = float;
+using Lanes [[gnu::vector_size(32)]] = int32_t;
+
+// target[c * ldt + r] = source[r * lds + c] for eight rows by eight columns: neighbours change
+// places by one, by two, by four.
+inline void turn_square(const float* source, int64_t lds, float* target, int64_t ldt) {
+  Eight x[8], y[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) x[i] = *reinterpret_cast<const LooseEight*>(source + i * lds);
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    y[i] = __builtin_shuffle(x[i], x[i + 1], Lanes{0, 8, 1, 9, 4, 12, 5, 13});
+    y[i + 1] = __builtin_shuffle(x[i], x[i + 1], Lanes{2, 10, 3, 11, 6, 14, 7, 15});
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {  // rows of half i / 2, columns 2 (i % 2) on
+    const Eight a = y[i / 2 * 4 + i % 2], b = y[i / 2 * 4 + 2 + i % 2];
+    x[i / 2 * 4 + i % 2 * 2] = __builtin_shuffle(a, b, Lanes{0, 1, 8, 9, 4, 5, 12, 13});
+    x[i / 2 * 4 + i % 2 * 2 + 1] = __builtin_shuffle(a, b, Lanes{2, 3, 10, 11, 6, 7, 14, 15});
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    *reinterpret_cast<LooseEight*>(target + i * ldt) =
+        __builtin_shuffle(x[i], x[i + 4], Lanes{0, 1, 2, 3, 8, 9, 10, 11});
+    *reinterpret_cast<LooseEight*>(target + (i + 4) * ldt) =
+        __builtin_shuffle(x[i], x[i + 4], Lanes{4, 5, 6, 7, 12, 13, 14, 15});
+  }
+}
+
+// The same for any number of rows and columns.
+inline void turn(const float* source, int64_t lds, int64_t rows, int64_t columns, float* target,
+                 int64_t ldt) {
+  const int64_t whole_rows = rows & ~int64_t{7}, whole_columns = columns & ~int64_t{7};
+  for (int64_t c = 0; c < whole_columns; c += 8) {
+    for (int64_t r = 0; r < whole_rows; r += 8)
+      turn_square(source + r * lds + c, lds, target + c * ldt + r, ldt);
+  }
+  for (int64_t c = 0; c < columns; ++c) {
+    for (int64_t r = c < whole_columns ? whole_rows : 0; r < rows; ++r)
+      target[c * ldt + r] = source[r * lds + c];
+  }
+}
+
+constexpr int64_t kTurned =
+    64;  // rows at a time: the lines they are read from stay in the L1 cache
+
+void transpose(const float* source, int64_t lds, int64_t rows, int64_t columns, float* target,
+               int64_t ldt) {
+  for (int64_t r = 0; r < rows; r += kTurned) {
+    turn(source + r * lds, lds, std::min(kTurned, rows - r), columns, target + r, ldt);
+  }
+}
+
+void pack_panels(const float* weight, int64_t ld, int64_t out, int64_t in, float* packed) {
   for (int64_t first = 0; first < out; first += kPanel, packed += kPanel * in) {
-    for (int64_t j = 0; j < kPanel; ++j) {
-      for (int64_t k = 0; k < in; ++k) {
-        packed[k * kPanel + j] = first + j < out ? weight[(first + j) * in + k] : 0.0f;
-      }
-    }
+    const int64_t width = std::min<int64_t>(kPanel, out - first);
+    turn(weight + first * ld, ld, width, in, packed, kPanel);
+    for (int64_t k = 0; width < kPanel && k < in; ++k)
+      std::fill(packed + k * kPanel + width, packed + (k + 1) * kPanel, 0.0f);
+  }
+}
+
+void pack_rows(const float* source, int64_t ld, int64_t in, int64_t out, float* packed) {
+  for (int64_t k = 0; k < in; ++k, source += ld, packed += kPanel) {
+    std::memcpy(packed, source, static_cast<size_t>(out) * sizeof(float));
+    std::fill(packed + out, packed + kPanel, 0.0f);
   }
 }
 
@@ -88,10 +148,14 @@ void gemm_panels(const float* x, int64_t ldx, int64_t rows, const float* packed,
                           accumulate);
         continue;
       }
-      for (int64_t m = 0; m < n; ++m) {  // the last panel of an odd width
-        tile<1, kPanelVecs>(x + (r + m) * ldx, ldx, panel, kPanel, in, edge, kPanel, false);
-        float* row = y + (r + m) * ldy + first;
-        for (int64_t j = 0; j < width; ++j) row[j] = edge[j] + (accumulate ? row[j] : 0.0f);
+      for (int64_t m = 0; m < n; m += kRegisters) {  // the last panel of an odd width
+        const int64_t some = std::min<int64_t>(kRegisters, n - m);
+        tiles<kPanelVecs>(x + (r + m) * ldx, ldx, some, panel, kPanel, in, edge, kPanel, false);
+        for (int64_t i = 0; i < some; ++i) {
+          float* row = y + (r + m + i) * ldy + first;
+          for (int64_t j = 0; j < width; ++j)
+            row[j] = edge[i * kPanel + j] + (accumulate ? row[j] : 0.0f);
+        }
       }
     }
   }

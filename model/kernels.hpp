@@ -44,8 +44,15 @@ struct Kernels {
   void (*add)(const float* x, int64_t n, float* y);  // y += x
 
   int64_t panel;  // outputs in a packed panel
-  // weight [out, in] -> ceil(out / panel) panels of [in, panel], the last one padded with zeros.
-  void (*pack_panels)(const float* weight, int64_t out, int64_t in, float* packed);
+  // weight [out, in], rows ld floats apart -> ceil(out / panel) panels of [in, panel], the last one
+  // padded with zeros.
+  void (*pack_panels)(const float* weight, int64_t ld, int64_t out, int64_t in, float* packed);
+  // One such panel of the transpose: source [in, out], rows ld floats apart, out <= panel.
+  void (*pack_rows)(const float* source, int64_t ld, int64_t in, int64_t out, float* packed);
+  // target [columns, rows] = the transpose of source [rows, columns]; their rows are ldt and lds
+  // floats apart.
+  void (*transpose)(const float* source, int64_t lds, int64_t rows, int64_t columns, float* target,
+                    int64_t ldt);
   // y[r][o] (+)= sum_k x[r][k] W[o][k] for the outputs o of panels [panel_begin, panel_end).
   void (*gemm_panels)(const float* x, int64_t ldx, int64_t rows, const float* packed, int64_t out,
                       int64_t in, int64_t panel_begin, int64_t panel_end, float* y, int64_t ldy,

@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include "model/matmul.hpp"
+
 namespace charter::model {
 
 at::Tensor forward(const Linear& linear, const at::Tensor& x) {
-  const at::Tensor base = linear.bias.defined() ? at::linear(x, linear.weight, linear.bias)
-                                                : at::linear(x, linear.weight);
+  at::Tensor base = matmul_transposed(x, linear.weight);
+  if (linear.bias.defined()) base = base + linear.bias;
   if (!linear.has_adapter()) return base;
   return at::addmm(base, at::linear(x, linear.lora_a), linear.lora_b.t(), 1.0, linear.lora_scale);
 }

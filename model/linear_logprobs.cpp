@@ -5,6 +5,7 @@
 
 #include "model/fused_ops.hpp"
 #include "model/kernels.hpp"
+#include "model/matmul.hpp"
 #include "model/parallel.hpp"
 
 namespace charter::model {
@@ -40,7 +41,7 @@ void reduce_rows(at::Tensor& logits, const int64_t* targets, double temperature,
 at::Tensor slice_gradient(const at::Tensor& hidden, const at::Tensor& weight,
                           const at::Tensor& targets, int64_t begin, int64_t n, double temperature,
                           float* logprobs, bool gradient) {
-  at::Tensor scores = at::linear(hidden.narrow(0, begin, n), weight);
+  at::Tensor scores = matmul_transposed(hidden.narrow(0, begin, n), weight);
   reduce_rows(scores, targets.const_data_ptr<int64_t>() + begin, temperature,
               logprobs == nullptr ? nullptr : logprobs + begin, gradient);
   return scores;
@@ -62,7 +63,7 @@ struct LinearLogprobs : Function<LinearLogprobs> {
                          logprobs.mutable_data_ptr<float>(), hidden_grad || keep);
       if (hidden_grad) {
         at::Tensor rows = direction.narrow(0, begin, count);
-        at::mm_out(rows, scores, weight);
+        matmul_into(scores, weight, rows, false);
       }
       if (keep) saved.push_back(scores);
     }
@@ -82,14 +83,14 @@ struct LinearLogprobs : Function<LinearLogprobs> {
       const at::Tensor &hidden = saved[0], &weight = saved[1];
       const int64_t n = hidden.size(0), slice = ctx->saved_data["slice"].toInt();
       const at::Tensor scaled = hidden * g;
-      at::Tensor dw = at::zeros_like(weight);
+      at::Tensor dw = at::empty_like(weight);
       for (int64_t begin = 0, i = 4; begin < n; begin += slice, ++i) {
         const int64_t count = std::min(slice, n - begin);
         const at::Tensor scores = saved.size() > 4
                                       ? saved[i]
                                       : slice_gradient(hidden, weight, saved[2], begin, count,
                                                        temperature, nullptr, true);
-        dw.addmm_(scores.t(), scaled.narrow(0, begin, count));
+        matmul_into(scores.t(), scaled.narrow(0, begin, count), dw, begin > 0);
       }
       result[1] = dw;
     }
@@ -130,7 +131,7 @@ TokenScores linear_token_scores(const at::Tensor& hidden, const at::Tensor& weig
   const auto scale = static_cast<float>(1.0 / temperature);
   for (int64_t first = 0; first < n; first += slice) {
     const at::Tensor logits =
-        at::linear(hidden.narrow(0, first, std::min(slice, n - first)), weight);
+        matmul_transposed(hidden.narrow(0, first, std::min(slice, n - first)), weight);
     const float* rows = logits.const_data_ptr<float>();
     parallel_for(0, logits.size(0), 1, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {

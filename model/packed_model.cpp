@@ -158,7 +158,7 @@ PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision) {
   float* target = result.data.mutable_data_ptr<float>();
   parallel_for(0, panels, 4, [&](int64_t begin, int64_t end) {
     const int64_t last = std::min(end * width, out);
-    kernels().pack_panels(source + begin * width * in, last - begin * width, in,
+    kernels().pack_panels(source + begin * width * in, in, last - begin * width, in,
                           target + begin * width * in);
   });
   return result;

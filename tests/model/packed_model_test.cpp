@@ -22,7 +22,7 @@ TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
       const auto x = at::randn({rows, in}), w = at::randn({out, in});
       const int64_t panels = (out + k->panel - 1) / k->panel;
       at::Tensor packed = at::empty({panels, in, k->panel}), y = at::ones({rows, out});
-      k->pack_panels(w.const_data_ptr<float>(), out, in, packed.mutable_data_ptr<float>());
+      k->pack_panels(w.const_data_ptr<float>(), in, out, in, packed.mutable_data_ptr<float>());
       for (const bool accumulate : {false, true}) {
         const auto expected = at::matmul(x, w.t()) + (accumulate ? y : at::zeros_like(y));
         k->gemm_panels(x.const_data_ptr<float>(), in, rows, packed.const_data_ptr<float>(), out, in,

@@ -1,0 +1,146 @@
+#include "model/matmul.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "model/kernels.hpp"
+#include "model/team.hpp"
+
+namespace charter::model {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+// A block of b, kDepth by kWidth floats (6 MiB), is packed once and stays in the last-level cache
+// while all rows of a pass over it; kRows rows of a (192 KiB), what a thread takes at a time, stay
+// in its core's own.
+constexpr int64_t kDepth = 1024, kWidth = 1536, kRows = 48;
+constexpr int64_t kFewRows = 96;  // below: packing costs more than it saves
+
+struct View {
+  const float* data;
+  int64_t row, column;  // floats from one row, one column to the next; one of them is 1
+
+  [[nodiscard]] const float* at(int64_t r, int64_t c) const { return data + r * row + c * column; }
+};
+
+int64_t panels_of(int64_t columns) { return (columns + kernels().panel - 1) / kernels().panel; }
+
+// Rows a power of two apart would share the few places of one cache set: a line more.
+int64_t turned_stride(int64_t depth) { return depth + 16; }
+
+View view(const at::Tensor& t, const char* name) {
+  if (t.dim() != 2 || !t.is_cpu() || t.scalar_type() != at::kFloat)
+    throw std::invalid_argument(std::string(name) + ": expected a float32 matrix on the CPU");
+  if (t.stride(0) != 1 && t.stride(1) != 1)
+    throw std::invalid_argument(std::string(name) + ": expected rows or columns side by side");
+  const int64_t row = t.stride(1) == 1 ? t.stride(0) : 1;
+  return {t.const_data_ptr<float>(), row, t.stride(1) == 1 ? 1 : t.stride(1)};
+}
+
+// One block of b at work: rows [k0, k0 + depth), columns [n0, n0 + width), packed in panels of
+// [depth, panel].
+struct Block {
+  int64_t k0, depth, n0, width;
+  float* packed;
+};
+
+void pack_panel(const View& b, const Block& block, int64_t p) {
+  const int64_t panel = kernels().panel, first = p * panel;
+  const int64_t columns = std::min(panel, block.width - first);
+  const float* source = b.at(block.k0, block.n0 + first);
+  float* target = block.packed + first * block.depth;
+  if (b.column == 1)
+    kernels().pack_rows(source, b.row, block.depth, columns, target);
+  else
+    kernels().pack_panels(source, b.column, columns, block.depth, target);
+}
+
+// Rows [begin, end) of a, columns [k0, k0 + depth), times the block. turned: (end - begin) *
+// turned_stride(depth) floats where the rows of a do not lie side by side.
+void multiply_rows(const View& a, int64_t begin, int64_t end, const Block& block, float* turned,
+                   float* c, int64_t ldc, bool accumulate) {
+  const float* rows = a.at(begin, block.k0);
+  int64_t stride = a.row;
+  if (a.column != 1) {
+    stride = turned_stride(block.depth);
+    kernels().transpose(rows, a.column, block.depth, end - begin, turned, stride);
+    rows = turned;
+  }
+  kernels().gemm_panels(rows, stride, end - begin, block.packed, block.width, block.depth, 0,
+                        panels_of(block.width), c + begin * ldc + block.n0, ldc, accumulate);
+}
+
+struct MatmulTransposed : Function<MatmulTransposed> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight) {
+    at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+    matmul_into(x, weight.t(), y, false);
+    ctx->save_for_backward({x, weight});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const at::Tensor g = grads[0].contiguous();
+    variable_list result(2);
+    if (ctx->needs_input_grad(0)) {
+      result[0] = at::empty(saved[0].sizes(), g.options());
+      matmul_into(g, saved[1], result[0], false);
+    }
+    if (ctx->needs_input_grad(1)) {
+      result[1] = at::empty(saved[1].sizes(), g.options());
+      matmul_into(g.t(), saved[0], result[1], false);
+    }
+    return result;
+  }
+};
+
+}  // namespace
+
+void matmul_into(const at::Tensor& a, const at::Tensor& b, at::Tensor& c, bool accumulate) {
+  const View left = view(a, "a"), right = view(b, "b");
+  const int64_t m = a.size(0), k = a.size(1), n = b.size(1);
+  if (b.size(0) != k || c.dim() != 2 || c.size(0) != m || c.size(1) != n || c.stride(1) != 1)
+    throw std::invalid_argument("matmul: shapes " + std::to_string(m) + " x " + std::to_string(k) +
+                                ", " + std::to_string(b.size(0)) + " x " + std::to_string(n) +
+                                " do not make the result");
+  if (k == 0 && !accumulate) c.zero_();
+  const int64_t ldc = c.stride(0), depth = std::min(k, kDepth);
+  float* out = c.mutable_data_ptr<float>();
+  const int threads = at::get_num_threads();
+  const int64_t turned_size = left.column == 1 ? 0 : kRows * turned_stride(depth);
+  const auto packed = std::make_unique_for_overwrite<float[]>(panels_of(std::min(n, kWidth)) *
+                                                              kernels().panel * depth);
+  const auto turned = std::make_unique_for_overwrite<float[]>(threads * turned_size);
+  Team::run(threads, [&](Team& team, int member) {
+    for (int64_t n0 = 0; n0 < n; n0 += kWidth) {
+      for (int64_t k0 = 0; k0 < k; k0 += kDepth) {
+        const Block block{k0, std::min(kDepth, k - k0), n0, std::min(kWidth, n - n0), packed.get()};
+        team.for_range(panels_of(block.width), 1,
+                       [&](int64_t p, int64_t) { pack_panel(right, block, p); });
+        team.for_range(m, kRows, [&](int64_t begin, int64_t end) {
+          multiply_rows(left, begin, end, block, turned.get() + member * turned_size, out, ldc,
+                        accumulate || k0 > 0);
+        });
+      }
+    }
+  });
+}
+
+at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
+  const auto own = [](const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; };
+  const bool ours = own(x) && own(weight) && x.size(0) >= kFewRows &&
+                    weight.size(0) >= kernels().panel && weight.size(1) >= kernels().panel;
+  return ours ? MatmulTransposed::apply(x.contiguous(), weight.contiguous())
+              : at::linear(x, weight);
+}
+
+}  // namespace charter::model
