@@ -1,4 +1,5 @@
-// An exception in a handler is a fault: the actor dies, and what() reaches its requester and its supervisor.
+// An exception in a handler is a fault: the actor dies, and what() reaches its requester and its
+// supervisor.
 #pragma once
 #include <caf/all.hpp>
 #include <exception>

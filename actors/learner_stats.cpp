@@ -5,12 +5,18 @@
 namespace charter::actors {
 
 std::string to_json(const model::SftStats& s, int64_t cut) {
-  return nlohmann::json{{"examples", s.examples}, {"tokens", s.tokens}, {"loss_tokens", s.loss_tokens}, {"loss", s.loss},
-                        {"grad_norm", s.grad_norm}, {"learning_rate", s.learning_rate}, {"cut", cut}}
+  return nlohmann::json{{"examples", s.examples},
+                        {"tokens", s.tokens},
+                        {"loss_tokens", s.loss_tokens},
+                        {"loss", s.loss},
+                        {"grad_norm", s.grad_norm},
+                        {"learning_rate", s.learning_rate},
+                        {"cut", cut}}
       .dump();
 }
 
-std::string to_json(const rl::PpoStats& s, const std::vector<int64_t>& versions, double pm_version) {
+std::string to_json(const rl::PpoStats& s, const std::vector<int64_t>& versions,
+                    double pm_version) {
   return nlohmann::json{{"samples", s.samples},
                         {"tokens", s.tokens},
                         {"reward_mean", s.reward_mean},

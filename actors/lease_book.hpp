@@ -94,7 +94,7 @@ class LeaseBook {
   LeaseOptions options_;
   std::map<int64_t, Item> items_;
   std::map<std::string, std::deque<int64_t>> pending_;  // by kind, in order
-  std::map<std::string, int64_t> open_, waiting_;  // by kind: not final; pending
+  std::map<std::string, int64_t> open_, waiting_;       // by kind: not final; pending
   std::set<int64_t> leased_;
   LeaseCounts counts_;
 };

@@ -12,12 +12,13 @@ constexpr int64_t kCreditPerWorker = 64;
 template <class T, class Apply>
 void take(LedgerActor::stateful_pointer<LedgerState> self, const From<T>& message, Apply apply) {
   auto& state = self->state;
-  state.waiting.push_back({message.from, message.sequence, [message, apply](store::Ledger& ledger, LedgerState& s) {
-                             apply(ledger, s, message.message);
-                           }});
+  state.waiting.push_back(
+      {message.from, message.sequence, [message, apply](store::Ledger& ledger, LedgerState& s) {
+         apply(ledger, s, message.message);
+       }});
   if (!state.scheduled) {
     state.scheduled = true;
-    self->send(self, Tick{});   // behind what is in the mailbox already: one commit for all of it
+    self->send(self, Tick{});  // behind what is in the mailbox already: one commit for all of it
   }
 }
 
@@ -29,7 +30,8 @@ void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
   state.ledger->batch([&] {
     for (auto& entry : state.waiting) entry.apply(*state.ledger, state);
   });
-  metrics.commit_seconds.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  metrics.commit_seconds.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   metrics.rows.Increment(static_cast<double>(state.waiting.size()));
   for (auto& entry : state.waiting) state.ports.acknowledge(entry.from, entry.sequence);
   state.waiting.clear();
@@ -40,36 +42,45 @@ void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
 // A row that names work nobody gave out is a peer's mistake, not a reason to end the run.
 bool known(store::Ledger& ledger, int64_t id) {
   if (ledger.find(id)) return true;
-  ledger.add_event("warning", "work item " + std::to_string(id) + " is not in the ledger; its message was ignored");
+  ledger.add_event("warning", "work item " + std::to_string(id) +
+                                  " is not in the ledger; its message was ignored");
   return false;
 }
 
-void apply_record(store::Ledger& ledger, LedgerState& state, const Record& r, prometheus::Counter& duplicates) {
+void apply_record(store::Ledger& ledger, LedgerState& state, const Record& r,
+                  prometheus::Counter& duplicates) {
   if (!known(ledger, r.work_id)) return;
-  const bool added = ledger.record({.work_id = r.work_id, .kind = r.kind, .body = r.body, .lineage = state.lineage,
+  const bool added = ledger.record({.work_id = r.work_id,
+                                    .kind = r.kind,
+                                    .body = r.body,
+                                    .lineage = state.lineage,
                                     .version = r.version});
   if (!added) duplicates.Increment();
   // Told even when it was there before: the source may have restarted since.
-  state.to_tell.push_back({.what = "record", .kind = r.kind, .version = r.version, .work_ids = {r.work_id}});
+  state.to_tell.push_back(
+      {.what = "record", .kind = r.kind, .version = r.version, .work_ids = {r.work_id}});
 }
 
 }  // namespace
 
-LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self, Wiring wiring,
-                                        std::shared_ptr<store::Ledger> ledger, metrics::LedgerMetrics metrics) {
+LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
+                                        Wiring wiring, std::shared_ptr<store::Ledger> ledger,
+                                        metrics::LedgerMetrics metrics) {
   install_fault_handler(self);
   auto& state = self->state;
   state.lineage = wiring.hello.lineage;
   state.ledger = std::move(ledger);
   state.ports = Ports(std::move(wiring), "ledger", 0);
-  const auto link = state.ports.bind<Record, Quarantine, Trained, Returned>(caf::actor_cast<LedgerActor>(self),
-                                                                            Arrow::kRecord, 0, kCreditPerWorker);
+  const auto link = state.ports.bind<Record, Quarantine, Trained, Returned>(
+      caf::actor_cast<LedgerActor>(self), Arrow::kRecord, 0, kCreditPerWorker);
   state.commits = Outbox(&state.ports);
   return {
       [self, link](const LinkEvent& event) {
         auto& s = self->state;
-        // Commits are told to the prompt source alone; it is the only peer that grants the ledger credit.
-        if (event.kind == LinkEvent::Kind::kUp && event.hello.role == "prompt_source") s.commits.add_link(link);
+        // Commits are told to the prompt source alone; it is the only peer that grants the ledger
+        // credit.
+        if (event.kind == LinkEvent::Kind::kUp && event.hello.role == "prompt_source")
+          s.commits.add_link(link);
         (void)s.commits.handle(event);
       },
       [self, metrics](Tick) { commit(self->state, metrics); },
@@ -77,15 +88,20 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
         commit(self->state, metrics);
         self->quit();
       },
-      [self](Probe) { return RoleReport{.name = "ledger/0", .progress = self->state.progress, .state = "serving"}; },
+      [self](Probe) {
+        return RoleReport{.name = "ledger/0", .progress = self->state.progress, .state = "serving"};
+      },
       [self, metrics](const From<Record>& m) {
-        take(self, m, [metrics](store::Ledger& l, LedgerState& s, const Record& r) { apply_record(l, s, r, metrics.duplicates); });
+        take(self, m, [metrics](store::Ledger& l, LedgerState& s, const Record& r) {
+          apply_record(l, s, r, metrics.duplicates);
+        });
       },
       [self](const From<Quarantine>& m) {
         take(self, m, [](store::Ledger& l, LedgerState& s, const Quarantine& q) {
           if (!known(l, q.work_id)) return;
           l.quarantine(q.work_id, q.reason);
-          l.add_event("warning", "work item " + std::to_string(q.work_id) + " quarantined: " + q.reason);
+          l.add_event("warning",
+                      "work item " + std::to_string(q.work_id) + " quarantined: " + q.reason);
           s.to_tell.push_back({.what = "quarantined", .work_ids = {q.work_id}});
         });
       },
@@ -94,13 +110,16 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
           for (int64_t id : t.work_ids)
             if (!known(l, id)) return;
           l.mark_trained(t.model, s.lineage, t.version, t.work_ids);
-          l.add_version({.model = t.model, .lineage = s.lineage, .version = t.version, .stats = t.stats});
-          s.to_tell.push_back({.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});
+          l.add_version(
+              {.model = t.model, .lineage = s.lineage, .version = t.version, .stats = t.stats});
+          s.to_tell.push_back(
+              {.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});
         });
       },
       [self](const From<Returned>& m) {
         take(self, m, [](store::Ledger& l, LedgerState& s, const Returned& r) {
-          l.add_event("info", std::to_string(r.work_ids.size()) + " trajectories returned: " + r.reason);
+          l.add_event("info",
+                      std::to_string(r.work_ids.size()) + " trajectories returned: " + r.reason);
           s.to_tell.push_back({.what = "returned", .work_ids = r.work_ids});
         });
       },

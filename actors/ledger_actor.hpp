@@ -1,5 +1,5 @@
-// The only writer of the run's database. Records are acknowledged after the commit that holds them; what arrives together is
-// committed together. Runs detached: a commit waits for the disk.
+// The only writer of the run's database. Records are acknowledged after the commit that holds them;
+// what arrives together is committed together. Runs detached: a commit waits for the disk.
 #pragma once
 #include <memory>
 #include <vector>
@@ -20,15 +20,16 @@ struct LedgerState {
   };
   std::shared_ptr<store::Ledger> ledger;
   Ports ports;
-  Outbox commits;                    // to prompt_source
-  std::vector<Waiting> waiting;      // of the next commit
-  std::vector<Committed> to_tell;    // by that commit
+  Outbox commits;                  // to prompt_source
+  std::vector<Waiting> waiting;    // of the next commit
+  std::vector<Committed> to_tell;  // by that commit
   bool scheduled = false;
   int64_t lineage = 0;
   int64_t progress = 0;
 };
 
-LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self, Wiring wiring,
-                                        std::shared_ptr<store::Ledger> ledger, metrics::LedgerMetrics metrics);
+LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
+                                        Wiring wiring, std::shared_ptr<store::Ledger> ledger,
+                                        metrics::LedgerMetrics metrics);
 
 }  // namespace charter::actors

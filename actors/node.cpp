@@ -135,7 +135,7 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name,
       [self](const From<Assignment>& m) {
         try {
           assign(self, m.message);
-          heartbeat(self->state);  // from here on silence is measured by heartbeats
+          heartbeat(self->state);            // from here on silence is measured by heartbeats
         } catch (const std::exception& e) {  // told before this process ends: a missing or damaged
                                              // model is the usual cause
           self->state.ports.announce(self->state.supervisor,

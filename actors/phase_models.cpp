@@ -61,8 +61,7 @@ void PhaseModels::prepare(const std::string& name, bool packed) {
   if (!loaded) loaded = read(weights_ / directory, config_);
   if (packed && !packed_.contains(directory))
     packed_[directory] = model::PackedModel::make(
-        loaded->transformer,
-        model::precision_from_name(config_.rollout.precision),
+        loaded->transformer, model::precision_from_name(config_.rollout.precision),
         config_.rollout.batch);
 }
 

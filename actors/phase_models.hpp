@@ -1,5 +1,5 @@
-// The models of one run, read from its weights directory and shared by the actors of one process. Base weights are mapped
-// read-only, so that processes share their pages.
+// The models of one run, read from its weights directory and shared by the actors of one process.
+// Base weights are mapped read-only, so that processes share their pages.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -16,24 +16,26 @@
 namespace charter::actors {
 
 struct LoadedModel {
-  model::Transformer transformer;   // tensors are shared: never written
+  model::Transformer transformer;  // tensors are shared: never written
   std::shared_ptr<const PolicyText> text;
   std::string source, quantization;
 };
 
 class PhaseModels {
  public:
-  PhaseModels(std::filesystem::path weights, const config::RunConfig& config) : weights_(std::move(weights)), config_(config) {}
+  PhaseModels(std::filesystem::path weights, const config::RunConfig& config)
+      : weights_(std::move(weights)), config_(config) {}
 
-  // Reads a model, and packs it, once a process. Called before the actors that use it start; after that all is const, so
-  // that they may share this object. name: base, helpful, judge, pm_init, sl_cai, rl_cai. Throws std::runtime_error when it
-  // is not there.
+  // Reads a model, and packs it, once a process. Called before the actors that use it start; after
+  // that all is const, so that they may share this object. name: base, helpful, judge, pm_init,
+  // sl_cai, rl_cai. Throws std::runtime_error when it is not there.
   void prepare(const std::string& name, bool packed);
 
   // What prepare() made; std::invalid_argument otherwise.
   [[nodiscard]] std::shared_ptr<const LoadedModel> load(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<const model::PackedModel> packed(const std::string& name) const;
-  // The preference model after pm_train: pm_init with the trained tensors and head of weights/pm.safetensors.
+  // The preference model after pm_train: pm_init with the trained tensors and head of
+  // weights/pm.safetensors.
   [[nodiscard]] feedback::PreferenceModel preference_model() const;
 
   [[nodiscard]] const std::filesystem::path& weights() const { return weights_; }
@@ -48,7 +50,8 @@ class PhaseModels {
   std::map<std::string, std::shared_ptr<const model::PackedModel>> packed_;
 };
 
-// Directory under weights/ that `name` is read from: helpful, judge and pm_init are base unless the configuration says otherwise.
+// Directory under weights/ that `name` is read from: helpful, judge and pm_init are base unless the
+// configuration says otherwise.
 [[nodiscard]] std::string weights_name(const config::RunConfig& config, const std::string& name);
 
 }  // namespace charter::actors

@@ -30,25 +30,71 @@ Phase rl_phase(const config::RunConfig& config) {
 
 std::vector<Phase> phases(const config::RunConfig& config) {
   return {
-      {.name = "sl_generate", .stage = "sl_generate", .rollout_kinds = {"sl_chain", "helpful_sample"},
-       .required = {"sl_chain", "helpful_sample"}, .rollout_weights = "helpful", .progress = "prompts"},
-      {.name = "sl_train", .stage = "sl_train", .learner = true, .required = {"sft"}, .settled_by_training = {"sft"},
-       .trained_model = "sl", .progress = "conversations"},
-      {.name = "label", .stage = "label", .rollout_kinds = {"pair"}, .feedback_serves_pairs = true, .required = {"pair"},
-       .rollout_weights = "sl_cai", .progress = "pairs"},
-      {.name = "judge_check", .stage = "label", .feedback_kinds = {"judge"}, .required = {"judge"}, .progress = "labels"},
-      {.name = "pmp", .stage = "pm_train", .pm_kinds = {"pmp"}, .pm_trainer = true, .required = {"pmp"},
-       .settled_by_training = {"pmp"}, .trained_model = "pmp", .progress = "pairs"},
-      {.name = "pm_train", .stage = "pm_train", .pm_kinds = {"preference"}, .pm_trainer = true, .required = {"preference"},
-       .settled_by_training = {"preference"}, .trained_model = "pm", .progress = "pairs"},
-      {.name = "pm_score", .stage = "pm_train", .reward_kinds = {"score"}, .required = {"score"}, .reference_weights = "pm_init",
+      {.name = "sl_generate",
+       .stage = "sl_generate",
+       .rollout_kinds = {"sl_chain", "helpful_sample"},
+       .required = {"sl_chain", "helpful_sample"},
+       .rollout_weights = "helpful",
+       .progress = "prompts"},
+      {.name = "sl_train",
+       .stage = "sl_train",
+       .learner = true,
+       .required = {"sft"},
+       .settled_by_training = {"sft"},
+       .trained_model = "sl",
+       .progress = "conversations"},
+      {.name = "label",
+       .stage = "label",
+       .rollout_kinds = {"pair"},
+       .feedback_serves_pairs = true,
+       .required = {"pair"},
+       .rollout_weights = "sl_cai",
        .progress = "pairs"},
-      {.name = "firewall", .stage = "firewall", .reward_kinds = {"activation"}, .required = {"activation"},
-       .reference_weights = "sl_cai", .progress = "prompts"},
+      {.name = "judge_check",
+       .stage = "label",
+       .feedback_kinds = {"judge"},
+       .required = {"judge"},
+       .progress = "labels"},
+      {.name = "pmp",
+       .stage = "pm_train",
+       .pm_kinds = {"pmp"},
+       .pm_trainer = true,
+       .required = {"pmp"},
+       .settled_by_training = {"pmp"},
+       .trained_model = "pmp",
+       .progress = "pairs"},
+      {.name = "pm_train",
+       .stage = "pm_train",
+       .pm_kinds = {"preference"},
+       .pm_trainer = true,
+       .required = {"preference"},
+       .settled_by_training = {"preference"},
+       .trained_model = "pm",
+       .progress = "pairs"},
+      {.name = "pm_score",
+       .stage = "pm_train",
+       .reward_kinds = {"score"},
+       .required = {"score"},
+       .reference_weights = "pm_init",
+       .progress = "pairs"},
+      {.name = "firewall",
+       .stage = "firewall",
+       .reward_kinds = {"activation"},
+       .required = {"activation"},
+       .reference_weights = "sl_cai",
+       .progress = "prompts"},
       rl_phase(config),
-      {.name = "eval_generate", .stage = "eval", .rollout_kinds = {"eval"}, .required = {"eval"}, .rollout_weights = "base",
+      {.name = "eval_generate",
+       .stage = "eval",
+       .rollout_kinds = {"eval"},
+       .required = {"eval"},
+       .rollout_weights = "base",
        .progress = "answers"},
-      {.name = "eval_judge", .stage = "eval", .feedback_kinds = {"judge"}, .required = {"judge"}, .progress = "comparisons"},
+      {.name = "eval_judge",
+       .stage = "eval",
+       .feedback_kinds = {"judge"},
+       .required = {"judge"},
+       .progress = "comparisons"},
   };
 }
 
@@ -59,18 +105,22 @@ Phase find_phase(const config::RunConfig& config, const std::string& name) {
 }
 
 const std::vector<std::string>& stage_names() {
-  static const std::vector<std::string> names{"sl_generate", "sl_train", "label", "pm_train", "firewall", "rl", "eval", "report"};
+  static const std::vector<std::string> names{"sl_generate", "sl_train", "label", "pm_train",
+                                              "firewall",    "rl",       "eval",  "report"};
   return names;
 }
 
 std::vector<NodePlan> node_plans(const config::RunConfig& config, const Phase& phase) {
   std::vector<std::string> engine, trainer;
   const auto add = [&](const char* role, int32_t count) {
-    for (int32_t i = 0; i < count; ++i) engine.push_back(std::string(role) + "/" + std::to_string(i));
+    for (int32_t i = 0; i < count; ++i)
+      engine.push_back(std::string(role) + "/" + std::to_string(i));
   };
   if (!phase.rollout_kinds.empty()) add("rollout", config.actors.rollout);
-  if (!phase.feedback_kinds.empty() || phase.feedback_serves_pairs) add("feedback", config.actors.feedback);
-  if (phase.reward_serves_trajectories || !phase.reward_kinds.empty()) add("reward", config.actors.reward);
+  if (!phase.feedback_kinds.empty() || phase.feedback_serves_pairs)
+    add("feedback", config.actors.feedback);
+  if (phase.reward_serves_trajectories || !phase.reward_kinds.empty())
+    add("reward", config.actors.reward);
   if (phase.pm_trainer) trainer.emplace_back("pm_trainer/0");
   if (phase.learner) trainer.emplace_back("ppo_learner/0");
 
@@ -95,13 +145,15 @@ std::vector<NodePlan> node_plans(const config::RunConfig& config, const Phase& p
 
 int32_t threads_of(const config::RunConfig& config, const Phase& phase, const std::string& role) {
   const int32_t slots = config::compute_slots(config);
-  // Scoring and PM training in the rl phase come in short bursts beside generation and the policy's update; giving them
-  // shares of their own would leave slots idle most of the time.
+  // Scoring and PM training in the rl phase come in short bursts beside generation and the policy's
+  // update; giving them shares of their own would leave slots idle most of the time.
   std::vector<std::pair<std::string, int32_t>> busy;
   if (!phase.rollout_kinds.empty()) busy.emplace_back("rollout", config.actors.rollout);
   if (phase.learner) busy.emplace_back("ppo_learner", 1);
-  if (busy.empty() && !phase.feedback_kinds.empty()) busy.emplace_back("feedback", config.actors.feedback);
-  if (busy.empty() && !phase.reward_kinds.empty()) busy.emplace_back("reward", config.actors.reward);
+  if (busy.empty() && !phase.feedback_kinds.empty())
+    busy.emplace_back("feedback", config.actors.feedback);
+  if (busy.empty() && !phase.reward_kinds.empty())
+    busy.emplace_back("reward", config.actors.reward);
   if (busy.empty()) busy.emplace_back("pm_trainer", 1);
   int32_t actors = 0;
   bool counted = false;

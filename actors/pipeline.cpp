@@ -61,7 +61,7 @@ State run_stage(Run& run, const std::string& stage) {
     for (const auto& phase : phases(run.config()))
       if (phase.stage == stage && state == State::kDone) state = run_phase(run, phase, started);
   } catch (const HungActor&) {
-    throw;  // the ledger may be held by it
+    throw;         // the ledger may be held by it
   } catch (...) {  // the time is accounted for, then the fault goes on
     account();
     run.ledger->set_stage(row);

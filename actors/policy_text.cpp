@@ -21,8 +21,9 @@ PolicyText::PolicyText(std::shared_ptr<const model::Tokenizer> tokenizer, model:
       stop_tokens_(model::stop_ids(*tokenizer_, format)),
       stop_strings_(model::stop_strings(format)) {
   if (stop_tokens_.empty())
-    throw std::runtime_error("models.policy_format: " + std::string(model::chat_format_name(format)) +
-                             " needs an end-of-turn token that this model's vocabulary lacks");
+    throw std::runtime_error(
+        "models.policy_format: " + std::string(model::chat_format_name(format)) +
+        " needs an end-of-turn token that this model's vocabulary lacks");
 }
 
 std::vector<int32_t> PolicyText::prompt(const feedback::Conversation& conversation) const {
@@ -37,7 +38,8 @@ std::vector<int32_t> PolicyText::response(std::string_view text) const {
   return tokens;
 }
 
-PolicyText::Example PolicyText::example(std::string_view prompt_text, std::string_view response_text, int64_t max_tokens) const {
+PolicyText::Example PolicyText::example(std::string_view prompt_text,
+                                        std::string_view response_text, int64_t max_tokens) const {
   auto tokens = prompt(prompt_text);
   const auto answer = response(response_text);
   tokens.insert(tokens.end(), answer.begin(), answer.end());
@@ -48,6 +50,8 @@ PolicyText::Example PolicyText::example(std::string_view prompt_text, std::strin
   return {std::move(tokens), loss_from, extra};
 }
 
-std::vector<int32_t> PolicyText::plain(std::string_view text) const { return tokenizer_->encode(text, /*parse_special=*/false); }
+std::vector<int32_t> PolicyText::plain(std::string_view text) const {
+  return tokenizer_->encode(text, /*parse_special=*/false);
+}
 
 }  // namespace charter::actors

@@ -49,8 +49,7 @@ AnyRole spawn_rollout(const Spawn& s) {
   options.feedbacks = s.phase.feedback_serves_pairs ? c.actors.feedback : 0;
   options.follows_policy = rl;
   options.engine = s.engine();
-  options.precision =
-      model::precision_from_name(c.rollout.precision);
+  options.precision = model::precision_from_name(c.rollout.precision);
   options.max_new_tokens = rl     ? c.rl.max_new_tokens
                            : eval ? c.eval.max_new_tokens
                                   : c.sl_generate.max_new_tokens;

@@ -1,4 +1,5 @@
-// Makes the role actors of a phase: turns the configuration and the phase's table into each role's options.
+// Makes the role actors of a phase: turns the configuration and the phase's table into each role's
+// options.
 #pragma once
 #include <prometheus/registry.h>
 
@@ -16,15 +17,17 @@ namespace charter::actors {
 struct RunPaths {
   std::filesystem::path run;
   [[nodiscard]] std::filesystem::path weights() const { return run / "weights"; }
-  [[nodiscard]] std::filesystem::path checkpoints(const std::string& model) const { return run / "checkpoints" / model; }
+  [[nodiscard]] std::filesystem::path checkpoints(const std::string& model) const {
+    return run / "checkpoints" / model;
+  }
   [[nodiscard]] std::filesystem::path ledger() const { return run / "ledger.sqlite"; }
 };
 
 struct NodeContext {
   RunPaths paths;
   config::RunConfig config;
-  std::filesystem::path data;              // the authored files
-  std::filesystem::path shared_memory;     // snapshots on their way
+  std::filesystem::path data;           // the authored files
+  std::filesystem::path shared_memory;  // snapshots on their way
   Wiring wiring;
   std::shared_ptr<prometheus::Registry> registry;
 };
@@ -35,10 +38,12 @@ using AnyRole = RoleActor<>;
 void prepare_models(PhaseModels& models, const Phase& phase, const std::vector<std::string>& roles);
 
 // role: "rollout/0". Throws what loading its models throws. The actor runs on a thread of its own.
-[[nodiscard]] AnyRole spawn_role(caf::actor_system& system, const NodeContext& context, std::shared_ptr<const PhaseModels> models,
-                                 const Phase& phase, const std::string& role);
+[[nodiscard]] AnyRole spawn_role(caf::actor_system& system, const NodeContext& context,
+                                 std::shared_ptr<const PhaseModels> models, const Phase& phase,
+                                 const std::string& role);
 
 // A file of the data section, or the authored one where the configuration leaves it empty.
-[[nodiscard]] std::filesystem::path data_file(const NodeContext& context, const std::string& configured, const char* authored);
+[[nodiscard]] std::filesystem::path data_file(const NodeContext& context,
+                                              const std::string& configured, const char* authored);
 
 }  // namespace charter::actors

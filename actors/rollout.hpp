@@ -60,7 +60,7 @@ struct RolloutState {
   Outbox trajectories, pairs;
   std::map<int64_t, RolloutJob> jobs;
   std::map<uint64_t, std::pair<int64_t, size_t>> requests;  // engine request -> work id, part
-  std::deque<WorkItem> early;       // whose version has not arrived
+  std::deque<WorkItem> early;                               // whose version has not arrived
   std::deque<RolloutJob> deferred;  // of another snapshot: begun when the engine is idle
   uint64_t next_request = 1;
   ComputeLoop loop;

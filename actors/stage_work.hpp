@@ -1,5 +1,5 @@
-// What each phase has to do, as work in the ledger: made from the data files and from the records of earlier phases, always the
-// same for the same run, so that adding it again changes nothing.
+// What each phase has to do, as work in the ledger: made from the data files and from the records
+// of earlier phases, always the same for the same run, so that adding it again changes nothing.
 #pragma once
 #include <vector>
 
@@ -8,7 +8,10 @@
 
 namespace charter::actors {
 
-// Work of `phase`. Throws what loading its data files throws: one line naming file, line and what was expected.
-[[nodiscard]] std::vector<store::WorkItem> stage_work(const NodeContext& context, const store::Ledger& ledger, const Phase& phase);
+// Work of `phase`. Throws what loading its data files throws: one line naming file, line and what
+// was expected.
+[[nodiscard]] std::vector<store::WorkItem> stage_work(const NodeContext& context,
+                                                      const store::Ledger& ledger,
+                                                      const Phase& phase);
 
 }  // namespace charter::actors

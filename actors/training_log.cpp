@@ -10,12 +10,21 @@ int64_t tag(int64_t version) { return -version; }
 
 }  // namespace
 
-TrainingLog::TrainingLog(std::string model, WorkClient* work, store::CheckpointStore checkpoints, int64_t lineage, int64_t every)
-    : model_(std::move(model)), work_(work), checkpoints_(std::move(checkpoints)), lineage_(lineage), every_(every) {}
+TrainingLog::TrainingLog(std::string model, WorkClient* work, store::CheckpointStore checkpoints,
+                         int64_t lineage, int64_t every)
+    : model_(std::move(model)),
+      work_(work),
+      checkpoints_(std::move(checkpoints)),
+      lineage_(lineage),
+      every_(every) {}
 
-void TrainingLog::trained(int64_t version, std::vector<int64_t> work_ids, std::string stats, std::function<void()> release) {
+void TrainingLog::trained(int64_t version, std::vector<int64_t> work_ids, std::string stats,
+                          std::function<void()> release) {
   waiting_[version] = std::move(release);
-  work_->record(Trained{.model = model_, .version = version, .work_ids = std::move(work_ids), .stats = std::move(stats)},
+  work_->record(Trained{.model = model_,
+                        .version = version,
+                        .work_ids = std::move(work_ids),
+                        .stats = std::move(stats)},
                 tag(version));
 }
 
@@ -29,12 +38,15 @@ void TrainingLog::committed(const std::vector<int64_t>& ids) {
   }
 }
 
-void TrainingLog::checkpoint(int64_t version, const std::function<void(const std::filesystem::path&)>& save,
+void TrainingLog::checkpoint(int64_t version,
+                             const std::function<void(const std::filesystem::path&)>& save,
                              const metrics::CheckpointMetrics& metrics) {
   const auto start = std::chrono::steady_clock::now();
-  checkpoints_->commit({.lineage = lineage_, .version = version}, save, {{"model", model_}, {"version", version}});
+  checkpoints_->commit({.lineage = lineage_, .version = version}, save,
+                       {{"model", model_}, {"version", version}});
   checkpointed_ = version;
-  metrics.duration_seconds.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  metrics.duration_seconds.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   metrics.last_success_timestamp_seconds.SetToCurrentTime();
 }
 

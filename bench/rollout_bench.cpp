@@ -157,8 +157,7 @@ int main(int argc, char** argv) {
   try {
     if (o.threads > 0) at::set_num_threads(o.threads);
     const auto model =
-        PackedModel::make(make_transformer(load_model(o.model)),
-                          precision_from_name(o.precision));
+        PackedModel::make(make_transformer(load_model(o.model)), precision_from_name(o.precision));
     const bench::Work work{[&](uint64_t run) { return measure(o, model, run); },
                            [&] { return check(o, model); }, bench::model_sizes(model->config())};
     o.serve ? bench::serve(work) : bench::print_runs(work, o.runs);

@@ -22,12 +22,13 @@ std::string command_of(const CLI::App& app) {
   return app.get_name();
 }
 
-// OpenMP reads its settings when the program is loaded. Threads that spin while they wait would take the cores of the run's
-// other processes, so without the user's own setting the program starts itself again with the passive one.
+// OpenMP reads its settings when the program is loaded. Threads that spin while they wait would
+// take the cores of the run's other processes, so without the user's own setting the program starts
+// itself again with the passive one.
 void wait_passively(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
-  ::execv("/proc/self/exe", argv);   // returns only where /proc is missing: slower then, not wrong
+  ::execv("/proc/self/exe", argv);  // returns only where /proc is missing: slower then, not wrong
 }
 
 }  // namespace
@@ -37,10 +38,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Trains a language model by Constitutional AI.", "charter"};
   app.require_subcommand(1);
   app.fallthrough(false);
-  for (const auto add : {charter::cli::add_run, charter::cli::add_worker, charter::cli::add_config, charter::cli::add_plan, charter::cli::add_import,
-                         charter::cli::add_export, charter::cli::add_tokenize,
-                         charter::cli::add_generate, charter::cli::add_score, charter::cli::add_status,
-                         charter::cli::add_report}) {
+  for (const auto add :
+       {charter::cli::add_run, charter::cli::add_worker, charter::cli::add_config,
+        charter::cli::add_plan, charter::cli::add_import, charter::cli::add_export,
+        charter::cli::add_tokenize, charter::cli::add_generate, charter::cli::add_score,
+        charter::cli::add_status, charter::cli::add_report}) {
     add(app);
   }
   try {

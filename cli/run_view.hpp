@@ -49,8 +49,8 @@ class TokenRate {
 };
 
 // The progress line: what is counted, tokens a second of the last seconds, on a phase's last line
-// those of the whole phase, and in the rl stage reward, KL and staleness of the newest version, read
-// from the ledger beside its writer.
+// those of the whole phase, and in the rl stage reward, KL and staleness of the newest version,
+// read from the ledger beside its writer.
 class RunView {
  public:
   // standstill: so long without progress, and a line says who waits for whom.

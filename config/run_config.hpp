@@ -1,5 +1,6 @@
-// The one configuration of a run: a strict TOML file. Every key, its default, unit and range is in config/schema.hpp's
-// table, which `charter config explain` prints; the structs below are what the rest of the program receives.
+// The one configuration of a run: a strict TOML file. Every key, its default, unit and range is in
+// config/schema.hpp's table, which `charter config explain` prints; the structs below are what the
+// rest of the program receives.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -9,21 +10,21 @@
 namespace charter::config {
 
 struct RunSection {
-  std::string name = "run";           // directory under `root`
+  std::string name = "run";  // directory under `root`
   std::string root = "runs";
   int64_t seed = 1;
 };
 
-struct ModelsSection {                // GGUF file or Hugging Face directory; "" means the same as `base`
-  std::string base;                   // pre-trained model: start of SL-CAI, the judge by default
-  std::string helpful;                // writes first answers, critiques and revisions
+struct ModelsSection {  // GGUF file or Hugging Face directory; "" means the same as `base`
+  std::string base;     // pre-trained model: start of SL-CAI, the judge by default
+  std::string helpful;  // writes first answers, critiques and revisions
   std::string judge;
   std::string pm_init;
-  std::string policy_format = "chatml";      // chatml, llama3, mistral, plain
-  int64_t max_context = 2048;                // tokens
+  std::string policy_format = "chatml";  // chatml, llama3, mistral, plain
+  int64_t max_context = 2048;            // tokens
 };
 
-struct DataSection {                  // "" means the project's authored file
+struct DataSection {  // "" means the project's authored file
   std::string constitution, critique_fewshot, feedback_fewshot;
   std::string red_team, helpful, pmp, helpfulness, harmlessness_eval;
 };
@@ -33,27 +34,29 @@ struct ActorsSection {
 };
 
 struct MachineSection {
-  std::string device = "cpu";                 // cpu, cuda
-  int32_t compute_slots = 0;                  // 0: one a core
-  std::string placement = "split";            // single, split (control, engine, trainer), process-per-worker
-  std::string transport = "ipc";              // inproc (single placement only), ipc, tcp
-  int32_t tcp_base_port = 21400;              // loopback ports from here on when transport = "tcp"
-  double lease_seconds = 120;                 // a work item is re-issued this long after its worker last spoke of it
-  double step_seconds = 0;                    // an actor silent for this long hangs; 0: by the size of the model
-  double heartbeat_seconds = 30;              // a process without progress of its heartbeat for this long is restarted
-  int32_t max_restarts = 5;                   // of one process, within ten minutes
-  int32_t max_attempts = 5;                   // leases of one work item before it is quarantined
+  std::string device = "cpu";       // cpu, cuda
+  int32_t compute_slots = 0;        // 0: one a core
+  std::string placement = "split";  // single, split (control, engine, trainer), process-per-worker
+  std::string transport = "ipc";    // inproc (single placement only), ipc, tcp
+  int32_t tcp_base_port = 21400;    // loopback ports from here on when transport = "tcp"
+  double lease_seconds =
+      120;                  // a work item is re-issued this long after its worker last spoke of it
+  double step_seconds = 0;  // an actor silent for this long hangs; 0: by the size of the model
+  double heartbeat_seconds =
+      30;  // a process without progress of its heartbeat for this long is restarted
+  int32_t max_restarts = 5;  // of one process, within ten minutes
+  int32_t max_attempts = 5;  // leases of one work item before it is quarantined
 };
 
 struct RolloutSection {
-  int32_t batch = 16;                         // sequences an engine runs at once
+  int32_t batch = 16;  // sequences an engine runs at once
   double temperature = 1.0;
-  std::string precision = "float32";          // float32, bfloat16, int8
+  std::string precision = "float32";  // float32, bfloat16, int8
   int64_t prefix_cache_mib = 128;
 };
 
 struct LoraSection {
-  bool enabled = true;                        // false: full training
+  bool enabled = true;  // false: full training
   int32_t rank = 8;
   double alpha = 16;
 };
@@ -65,20 +68,21 @@ struct SlGenerateSection {
 };
 
 struct SlTrainSection {
-  std::string revisions = "all";              // all, final
+  std::string revisions = "all";  // all, final
   int32_t epochs = 1, batch = 8;
   double learning_rate = 2e-4;
-  int32_t max_tokens = 256;                   // prompt + response, cut on the left
-  int32_t checkpoint_every = 4;               // batches
+  int32_t max_tokens = 256;      // prompt + response, cut on the left
+  int32_t checkpoint_every = 4;  // batches
 };
 
 struct LabelSection {
   int32_t comparisons = 48;
-  std::string method = "likelihood_contrast"; // likelihood_contrast, multiple_choice
-  double contrast_scale = 5.0;                // log-odds a nat of contrast
-  double clamp = 0.0;                         // labels are kept within [clamp, 1 - clamp]
-  int32_t held_out_principles = 4;            // kept for the evaluation's judge
-  int32_t check_pairs = 48;                   // labelled pairs both methods and the evaluation's judge are measured on
+  std::string method = "likelihood_contrast";  // likelihood_contrast, multiple_choice
+  double contrast_scale = 5.0;                 // log-odds a nat of contrast
+  double clamp = 0.0;                          // labels are kept within [clamp, 1 - clamp]
+  int32_t held_out_principles = 4;             // kept for the evaluation's judge
+  int32_t check_pairs =
+      48;  // labelled pairs both methods and the evaluation's judge are measured on
 };
 
 struct PmTrainSection {
@@ -97,24 +101,25 @@ struct RlSection {
   int32_t updates = 8, batch = 8;
   int32_t max_new_tokens = 32;
   int32_t epochs = 1, minibatches = 1;
-  double learning_rate = 1e-4, kl_coef = 0.001, clip_epsilon = 0.2, lambda = 0.95, importance_cap = 2.0;
-  int32_t max_staleness = 1;                  // eta; 0 is synchronous
-  double red_team_fraction = 0.5;             // of the prompts
+  double learning_rate = 1e-4, kl_coef = 0.001, clip_epsilon = 0.2, lambda = 0.95,
+         importance_cap = 2.0;
+  int32_t max_staleness = 1;       // eta; 0 is synchronous
+  double red_team_fraction = 0.5;  // of the prompts
   bool online_pm = true;
-  double pair_fraction = 0.3;                 // pairs drawn a rollout prompt while the PM is online
-  int32_t pm_batch = 8;                       // preferences an online PM version
-  int32_t checkpoint_every = 2;               // versions
+  double pair_fraction = 0.3;    // pairs drawn a rollout prompt while the PM is online
+  int32_t pm_batch = 8;          // preferences an online PM version
+  int32_t checkpoint_every = 2;  // versions
   int32_t keep_checkpoints = 2;
 };
 
 struct EvalSection {
-  int32_t prompts = 24;                       // a snapshot: half red-team, half helpful, held out
+  int32_t prompts = 24;  // a snapshot: half red-team, half helpful, held out
   int32_t max_new_tokens = 48;
   int32_t bootstrap = 500;
 };
 
 struct MetricsSection {
-  std::string address = "127.0.0.1:0";        // of each process; port 0 takes a free one
+  std::string address = "127.0.0.1:0";  // of each process; port 0 takes a free one
 };
 
 struct RunConfig {
@@ -140,25 +145,31 @@ struct ConfigError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Strict: an unknown key is an error with the nearest known key. `overrides` are "section.key=value" (TOML values; a bare
-// word counts as a string). Empty models.base takes CHARTER_MODEL's value, given as `default_model`; paths are relative to
-// the working directory. Checks ranges and combinations.
-[[nodiscard]] RunConfig load_config(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+// Strict: an unknown key is an error with the nearest known key. `overrides` are
+// "section.key=value" (TOML values; a bare word counts as a string). Empty models.base takes
+// CHARTER_MODEL's value, given as `default_model`; paths are relative to the working directory.
+// Checks ranges and combinations.
+[[nodiscard]] RunConfig load_config(const std::filesystem::path& file,
+                                    const std::vector<std::string>& overrides,
                                     const std::string& default_model);
 [[nodiscard]] RunConfig parse_config(const std::string& toml, const std::string& source,
-                                     const std::vector<std::string>& overrides, const std::string& default_model);
+                                     const std::vector<std::string>& overrides,
+                                     const std::string& default_model);
 
 // The resolved configuration as TOML that parse_config reads back to the same values.
 [[nodiscard]] std::string to_toml(const RunConfig& config);
 
-// One line a key: name, value, default, unit, range, what it does, and whether a resumed run may change it.
+// One line a key: name, value, default, unit, range, what it does, and whether a resumed run may
+// change it.
 [[nodiscard]] std::string explain(const RunConfig& config, const std::string& section_or_key = "");
 
-// Keys of `edited` that differ from `original` and may not change on resume; empty when the resume is fine.
+// Keys of `edited` that differ from `original` and may not change on resume; empty when the resume
+// is fine.
 struct ResumeDifference {
   std::vector<std::string> refused;   // "rl.batch: 8 -> 16"
   std::vector<std::string> accepted;  // "actors.rollout: 1 -> 2"
 };
-[[nodiscard]] ResumeDifference compare_for_resume(const RunConfig& original, const RunConfig& edited);
+[[nodiscard]] ResumeDifference compare_for_resume(const RunConfig& original,
+                                                  const RunConfig& edited);
 
 }  // namespace charter::config

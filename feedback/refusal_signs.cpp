@@ -1,5 +1,3 @@
-#include "feedback/evasiveness.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -7,6 +5,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "feedback/evasiveness.hpp"
 
 namespace charter::feedback {
 namespace {

@@ -67,7 +67,7 @@ struct FeedbackMetrics {
   prometheus::Histogram& latency_seconds;
   prometheus::Histogram& confidence;       // max(p, 1 - p), in [0.5, 1]
   prometheus::Gauge& position_flip_ratio;  // share of pairs whose verdict changes with the order
-  LabelledCounters principle_used;  // by principle id of the constitution
+  LabelledCounters principle_used;         // by principle id of the constitution
 
   static FeedbackMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels,
                               std::span<const std::string> principle_ids);

@@ -1,5 +1,6 @@
 // Float32 matrix products on the CPU for training's shapes: many rows, and weights that change
-// with every step, so that packing them is part of the product. Shapes: N rows, I inputs, O outputs.
+// with every step, so that packing them is part of the product. Shapes: N rows, I inputs, O
+// outputs.
 #pragma once
 #include <ATen/core/Tensor.h>
 

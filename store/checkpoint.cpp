@@ -46,7 +46,8 @@ std::string hexadecimal(XXH64_hash_t hash) {
   return text;
 }
 
-// Size and checksum of a file, read in blocks: a checkpoint can be larger than memory. Nothing: unreadable.
+// Size and checksum of a file, read in blocks: a checkpoint can be larger than memory. Nothing:
+// unreadable.
 std::optional<std::pair<uintmax_t, std::string>> measure(const fs::path& path) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
@@ -91,7 +92,8 @@ std::optional<json> read_manifest(const fs::path& dir) {
   if (!manifest.is_object() || !manifest.contains("xxh3")) return std::nullopt;
   const json sum = manifest["xxh3"];
   manifest.erase("xxh3");
-  const bool usable = sum == text_checksum(manifest.dump()) && manifest.value("format", json()) == kManifestFormat &&
+  const bool usable = sum == text_checksum(manifest.dump()) &&
+                      manifest.value("format", json()) == kManifestFormat &&
                       manifest.contains("files") && manifest["files"].is_array() &&
                       manifest.contains("meta");
   if (!usable) return std::nullopt;
@@ -113,8 +115,10 @@ void write_manifest(const fs::path& dir, CheckpointVersion at, const json& meta)
                      {"bytes", measured->first},
                      {"xxh3", measured->second}});
   }
-  json manifest = {{"format", kManifestFormat}, {"lineage", at.lineage},
-                   {"version", at.version},     {"files", files},
+  json manifest = {{"format", kManifestFormat},
+                   {"lineage", at.lineage},
+                   {"version", at.version},
+                   {"files", files},
                    {"meta", meta}};
   manifest["xxh3"] = text_checksum(manifest.dump());
   {

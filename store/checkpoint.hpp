@@ -1,10 +1,11 @@
 // Atomic checkpoint directories.
 //
 //   DIR/ckpt-<lineage>-<version>/   complete: manifest.json names every file with its size and XXH3
-//   DIR/tmp-...                     what a crash left of one that was being written; removed by the next
+//   DIR/tmp-...                     what a crash left of one that was being written; removed by the
+//   next
 //
-// A commit writes into a temporary directory, syncs files and directory, and renames: a crash at any
-// moment leaves the earlier checkpoints as they were. Used by one process at a time.
+// A commit writes into a temporary directory, syncs files and directory, and renames: a crash at
+// any moment leaves the earlier checkpoints as they were. Used by one process at a time.
 #pragma once
 
 #include <cstdint>
@@ -42,9 +43,9 @@ class CheckpointStore {
   // Throws std::runtime_error when the directory cannot be made or written.
   CheckpointStore(std::filesystem::path dir, size_t keep);
 
-  // `write` fills the directory it is given. On any exception nothing is committed and the exception
-  // goes on; disk errors are std::runtime_error with the path. Prunes afterwards. Returns the path.
-  // Committing a version that exists replaces it.
+  // `write` fills the directory it is given. On any exception nothing is committed and the
+  // exception goes on; disk errors are std::runtime_error with the path. Prunes afterwards. Returns
+  // the path. Committing a version that exists replaces it.
   std::filesystem::path commit(CheckpointVersion at,
                                const std::function<void(const std::filesystem::path& dir)>& write,
                                nlohmann::json meta = nlohmann::json::object());

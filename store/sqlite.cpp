@@ -76,7 +76,8 @@ Database::Database(const std::filesystem::path& path, bool read_only) : path_(pa
   if (code != SQLITE_OK) {
     fail(path_, handle == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle));
   }
-  sqlite3_busy_timeout(handle, 5000);  // a reader's recovery of the log can hold a lock for a moment
+  sqlite3_busy_timeout(handle,
+                       5000);  // a reader's recovery of the log can hold a lock for a moment
   sqlite3_extended_result_codes(handle, 1);
 }
 

@@ -13,8 +13,8 @@
 
 namespace charter::store {
 
-// One run of a prepared statement: bind, step, read columns. Reset when it goes out of scope, so that a
-// second use of the same SQL text within that scope is an error of the program.
+// One run of a prepared statement: bind, step, read columns. Reset when it goes out of scope, so
+// that a second use of the same SQL text within that scope is an error of the program.
 class Query {
  public:
   Query(sqlite3_stmt* statement, const std::string& path);

@@ -29,7 +29,8 @@ struct Blob {
   // Takes a contiguous container (std::string, std::vector<float>...) without copying its elements.
   template <class Container>
   [[nodiscard]] static Blob take(Container&& container) {
-    auto owner = std::make_shared<const std::decay_t<Container>>(std::forward<Container>(container));
+    auto owner =
+        std::make_shared<const std::decay_t<Container>>(std::forward<Container>(container));
     const size_t size = owner->size() * sizeof(*owner->data());
     const void* first = owner->data();
     return {std::shared_ptr<const void>(std::move(owner), first), size};

@@ -141,15 +141,24 @@ bool Reader::sint(int64_t& value) {
     return widen(ok, narrow, value);
   };
   switch (tag) {
-    case 0xcc: return read(uint8_t{});
-    case 0xcd: return read(uint16_t{});
-    case 0xce: return read(uint32_t{});
-    case 0xcf: return read(uint64_t{}) && value >= 0;  // above the signed range: wrapped below zero
-    case 0xd0: return read(int8_t{});
-    case 0xd1: return read(int16_t{});
-    case 0xd2: return read(int32_t{});
-    case 0xd3: return read(int64_t{});
-    default: return false;
+    case 0xcc:
+      return read(uint8_t{});
+    case 0xcd:
+      return read(uint16_t{});
+    case 0xce:
+      return read(uint32_t{});
+    case 0xcf:
+      return read(uint64_t{}) && value >= 0;  // above the signed range: wrapped below zero
+    case 0xd0:
+      return read(int8_t{});
+    case 0xd1:
+      return read(int16_t{});
+    case 0xd2:
+      return read(int32_t{});
+    case 0xd3:
+      return read(int64_t{});
+    default:
+      return false;
   }
 }
 

@@ -7,14 +7,15 @@
 //   std::string body = encode_body(score);                  // [id, ext(float32, raw bytes)]
 //   std::optional<Score> back = decode_body<Score>(body);
 //
-// Fields: bool, integers, float, double, enums, std::string, std::optional, std::vector, std::array,
-// std::map<std::string, T>, std::chrono durations, and structs with an `inspect`. A vector of numbers
-// travels as one msgpack ext: its type is the dtype, its bytes are raw little-endian. CAF annotations
-// are skipped. An enum with a `bool valid(E)` found by argument-dependent lookup is checked by it.
+// Fields: bool, integers, float, double, enums, std::string, std::optional, std::vector,
+// std::array, std::map<std::string, T>, std::chrono durations, and structs with an `inspect`. A
+// vector of numbers travels as one msgpack ext: its type is the dtype, its bytes are raw
+// little-endian. CAF annotations are skipped. An enum with a `bool valid(E)` found by
+// argument-dependent lookup is checked by it.
 //
-// Decoding never throws and never allocates more than a small multiple of the bytes it was given: every
-// count is checked against the bytes that are left. Field counts, types and ranges must match exactly,
-// nothing may follow, and nesting is at most kMaxDepth.
+// Decoding never throws and never allocates more than a small multiple of the bytes it was given:
+// every count is checked against the bytes that are left. Field counts, types and ranges must match
+// exactly, nothing may follow, and nesting is at most kMaxDepth.
 #pragma once
 
 #include <optional>
@@ -41,8 +42,8 @@ template <class T>
   return message;
 }
 
-// A number that changes when a field of any of the messages is added, removed, moved or retyped, or a
-// name given by caf::meta::type_name changes. The handshake compares it.
+// A number that changes when a field of any of the messages is added, removed, moved or retyped, or
+// a name given by caf::meta::type_name changes. The handshake compares it.
 template <class... Messages>
 [[nodiscard]] uint64_t schema_hash() {
   std::string text;

@@ -1,6 +1,7 @@
 // How each field type is written, read and described; codec.hpp is what others include.
 // The Writer is msgpack-cxx. The Reader is our own: it reads into typed fields without building an
-// object tree, so that a few hostile bytes cannot make it allocate, and it reports instead of throwing.
+// object tree, so that a few hostile bytes cannot make it allocate, and it reports instead of
+// throwing.
 #pragma once
 
 #include <array>
@@ -21,7 +22,8 @@
 
 namespace charter::transport::detail {
 
-static_assert(std::endian::native == std::endian::little, "arrays travel as raw little-endian bytes");
+static_assert(std::endian::native == std::endian::little,
+              "arrays travel as raw little-endian bytes");
 
 inline constexpr int kMaxDepth = 32;
 
@@ -97,8 +99,11 @@ inline constexpr bool kIsNumber = std::is_arithmetic_v<T> && !std::is_same_v<T, 
 
 // dtype of a raw array: kind (1 signed, 2 unsigned, 3 float) * 16 + bytes per element.
 template <class T>
-inline constexpr int8_t kDtype = static_cast<int8_t>(
-    (std::is_floating_point_v<T> ? 3 : std::is_signed_v<T> ? 1 : 2) * 16 + sizeof(T));
+inline constexpr int8_t kDtype = static_cast<int8_t>((std::is_floating_point_v<T> ? 3
+                                                      : std::is_signed_v<T>       ? 1
+                                                                                  : 2) *
+                                                         16 +
+                                                     sizeof(T));
 
 template <class T>
 inline constexpr bool kIsField = !caf::meta::is_annotation<std::decay_t<T>>::value;
@@ -210,7 +215,8 @@ void put(Writer& writer, const T& value) {
     }
   } else {
     PutFields fields{writer};
-    inspect(fields, const_cast<T&>(value));  // inspect takes a mutable reference; nothing is changed
+    inspect(fields,
+            const_cast<T&>(value));  // inspect takes a mutable reference; nothing is changed
   }
 }
 
@@ -292,7 +298,10 @@ bool get(Reader& reader, T& value) {
     std::underlying_type_t<T> raw{};
     if (!get(reader, raw)) return false;
     value = static_cast<T>(raw);
-    if constexpr (requires { { valid(value) } -> std::same_as<bool>; }) return valid(value);
+    if constexpr (requires {
+                    { valid(value) } -> std::same_as<bool>;
+                  })
+      return valid(value);
     return true;
   } else if constexpr (std::is_same_v<T, float>) {
     return reader.float32(value);
@@ -328,7 +337,8 @@ bool get(Reader& reader, T& value) {
 
 template <class T>
 void describe(std::string& text, int depth) {
-  if (depth > kMaxDepth) return;  // a recursive message describes itself down to the depth it may have
+  if (depth > kMaxDepth)
+    return;  // a recursive message describes itself down to the depth it may have
   if constexpr (std::is_same_v<T, bool>) {
     text += 'b';
   } else if constexpr (std::is_enum_v<T>) {

@@ -23,7 +23,8 @@ T load(std::span<const std::byte> in, size_t offset) {
 
 constexpr size_t kChecksumOffset = kHeaderBytes - sizeof(uint64_t);
 
-// The payload's checksum seeds the header's, so a resend with a changed header rehashes 80 bytes only.
+// The payload's checksum seeds the header's, so a resend with a changed header rehashes 80 bytes
+// only.
 uint64_t frame_checksum(std::span<const std::byte> header, uint64_t payload) {
   return XXH3_64bits_withSeed(header.data(), kChecksumOffset, payload);
 }
@@ -32,12 +33,18 @@ uint64_t frame_checksum(std::span<const std::byte> header, uint64_t payload) {
 
 const char* name(FrameError error) {
   switch (error) {
-    case FrameError::kSize: return "size";
-    case FrameError::kMagic: return "magic";
-    case FrameError::kSchema: return "schema version";
-    case FrameError::kKind: return "kind";
-    case FrameError::kParts: return "number of parts";
-    case FrameError::kChecksum: return "checksum";
+    case FrameError::kSize:
+      return "size";
+    case FrameError::kMagic:
+      return "magic";
+    case FrameError::kSchema:
+      return "schema version";
+    case FrameError::kKind:
+      return "kind";
+    case FrameError::kParts:
+      return "number of parts";
+    case FrameError::kChecksum:
+      return "checksum";
   }
   return "unknown";
 }

@@ -2,9 +2,9 @@
 // Pure: bytes in, values out. Nothing here throws; what is odd is named by FrameError.
 //
 // Header, little-endian, kHeaderBytes long:
-//   0 magic u32 | 4 schema u16 | 6 type u16 | 8 kind u8 | 9 flags u8 | 10 blobs u16 | 12 reserved u32
-//   16 run u64 | 24 lineage i64 | 32 producer u64 | 40 sequence u64 | 48 floor u64
-//   56 attach u64 | 64 echo u64 | 72 body_bytes u64 | 80 checksum u64
+//   0 magic u32 | 4 schema u16 | 6 type u16 | 8 kind u8 | 9 flags u8 | 10 blobs u16 | 12 reserved
+//   u32 16 run u64 | 24 lineage i64 | 32 producer u64 | 40 sequence u64 | 48 floor u64 56 attach
+//   u64 | 64 echo u64 | 72 body_bytes u64 | 80 checksum u64
 #pragma once
 
 #include <array>

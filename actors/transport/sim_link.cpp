@@ -42,12 +42,13 @@ void SimNetwork::carry(uint64_t from, uint64_t key, const Outgoing& frame) {
   Packet packet{to, sender.endpoint->options().producer_id, {}};
   packet.parts.push_back(Blob::copy_of(encode_header(frame.header, *frame.payload)));
   packet.parts.push_back(Blob::copy_of(std::as_bytes(std::span(frame.payload->body))));
-  packet.parts.insert(packet.parts.end(), frame.payload->blobs.begin(),
-                      frame.payload->blobs.end());
+  packet.parts.insert(packet.parts.end(), frame.payload->blobs.begin(), frame.payload->blobs.end());
   std::uniform_real_distribution<double> chance(0, 1);
   std::uniform_int_distribution<int64_t> delay(options_.min_delay.count(),
                                                options_.max_delay.count());
-  const int copies = chance(random_) < options_.loss ? 0 : chance(random_) < options_.duplicate ? 2 : 1;
+  const int copies = chance(random_) < options_.loss        ? 0
+                     : chance(random_) < options_.duplicate ? 2
+                                                            : 1;
   for (int i = 0; i < copies; ++i) {
     packets_.emplace(now_ + std::chrono::microseconds(delay(random_)), packet);
   }

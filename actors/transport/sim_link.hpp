@@ -1,6 +1,6 @@
-// Links through a simulated network with a fake clock: seeded delay, loss, duplicates, reordering and
-// crashes, deterministic for a seed. Everything runs inside advance(), on the caller's thread, with the
-// session code of the real links. For tests.
+// Links through a simulated network with a fake clock: seeded delay, loss, duplicates, reordering
+// and crashes, deterministic for a seed. Everything runs inside advance(), on the caller's thread,
+// with the session code of the real links. For tests.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +70,8 @@ class SimTransport final : public Transport {
   [[nodiscard]] LinkId connect(LinkOptions options, const std::string& address,
                                LinkEvents events) override;
   [[nodiscard]] std::optional<uint64_t> send(LinkId link, PeerId peer, uint16_t type,
-                                             std::string body, std::vector<Blob> blobs = {}) override;
+                                             std::string body,
+                                             std::vector<Blob> blobs = {}) override;
   void acknowledge(LinkId link, PeerId peer, uint64_t sequence) override;
   void grant(LinkId link, PeerId peer, int64_t n) override;
   void announce(LinkId link, PeerId peer, uint16_t type, std::string body) override;

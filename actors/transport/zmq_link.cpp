@@ -14,8 +14,8 @@ ZmqTransport::ZmqTransport(zmq::context_t& context) : loop_(std::make_unique<Loo
 ZmqTransport::~ZmqTransport() = default;
 
 LinkId ZmqTransport::bind(LinkOptions options, const std::string& address, LinkEvents events) {
-  // A listener closed a moment ago, here or in a process that was replaced, holds its address a little
-  // longer: libzmq closes in the background. The caller waits, not the socket thread.
+  // A listener closed a moment ago, here or in a process that was replaced, holds its address a
+  // little longer: libzmq closes in the background. The caller waits, not the socket thread.
   for (int attempt = 0;; ++attempt) {
     try {
       return loop_->open(LinkEndpoint::Side::kBind, options, address, events);
@@ -53,9 +53,8 @@ void ZmqTransport::announce(LinkId link, PeerId peer, uint16_t type, std::string
 }
 
 void ZmqTransport::raise_lineage(LinkId link, int64_t lineage) {
-  loop_->post(link, [lineage](LinkEndpoint& endpoint, Time now) {
-    endpoint.raise_lineage(lineage, now);
-  });
+  loop_->post(
+      link, [lineage](LinkEndpoint& endpoint, Time now) { endpoint.raise_lineage(lineage, now); });
 }
 
 void ZmqTransport::close(LinkId link) { loop_->close(link); }

@@ -3,12 +3,14 @@
 //
 // Sockets, per bound link
 //   control ROUTER at the address: hellos, states, announcements. Small, never dropped.
-//   data    ROUTER beside it (inproc, ipc: address + ".data"; tcp: a port of its own, told in the hello):
+//   data    ROUTER beside it (inproc, ipc: address + ".data"; tcp: a port of its own, told in the
+//   hello):
 //           messages with blobs. A snapshot of many megabytes cannot delay a heartbeat.
-// and per connecting link a DEALER for each. ROUTERs are MANDATORY (an unroutable frame is seen, kept and
-// tried again) and HANDOVER (a reconnecting peer takes its name back); DEALERs are IMMEDIATE (nothing
-// queues for a peer that is not there). When a data socket is full the frames wait in the link, and
-// credit bounds how many there can be. A peer that dies is seen by its missing heartbeats.
+// and per connecting link a DEALER for each. ROUTERs are MANDATORY (an unroutable frame is seen,
+// kept and tried again) and HANDOVER (a reconnecting peer takes its name back); DEALERs are
+// IMMEDIATE (nothing queues for a peer that is not there). When a data socket is full the frames
+// wait in the link, and credit bounds how many there can be. A peer that dies is seen by its
+// missing heartbeats.
 #pragma once
 
 #include <memory>

@@ -56,7 +56,8 @@ void ZmqTransport::Loop::enqueue(std::function<void()> command) {
 // The error comes back as text and is thrown on the caller's thread: it is the caller's error.
 void ZmqTransport::Loop::call(const std::function<void()>& command) {
   if (std::this_thread::get_id() == thread_.get_id()) {
-    throw std::invalid_argument("bind, connect, close: called from an event, expected another thread");
+    throw std::invalid_argument(
+        "bind, connect, close: called from an event, expected another thread");
   }
   auto done = std::make_shared<std::promise<std::string>>();
   auto error = done->get_future();

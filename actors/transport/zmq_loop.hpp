@@ -1,8 +1,8 @@
 // The socket thread of ZmqTransport. Part of zmq_link.
 //
-// Gate: what another thread must know to decide at once whether a message may be sent, and under which
-// number. The loop's sessions are the truth; a gate trails them by the sends still queued, which it
-// subtracts, so it never allows more than they will.
+// Gate: what another thread must know to decide at once whether a message may be sent, and under
+// which number. The loop's sessions are the truth; a gate trails them by the sends still queued,
+// which it subtracts, so it never allows more than they will.
 #pragma once
 
 #include <atomic>
@@ -73,7 +73,7 @@ class ZmqTransport::Loop {
   const int wake_fd_;
   std::map<LinkId, std::unique_ptr<ZmqPort>> ports_;  // the socket thread's
   std::map<LinkId, std::function<void(PeerId, std::vector<uint64_t>)>> lost_;  // the same
-  bool stopping_ = false;                             // the same
+  bool stopping_ = false;                                                      // the same
 
   mutable std::mutex mutex_;
   std::deque<std::function<void()>> commands_;

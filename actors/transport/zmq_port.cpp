@@ -13,8 +13,8 @@ namespace charter::transport {
 
 namespace {
 
-constexpr size_t kCopyBelow = 2048;   // bytes; a shared part costs an allocation and a lock
-constexpr int kDataPerRead = 32;      // messages
+constexpr size_t kCopyBelow = 2048;  // bytes; a shared part costs an allocation and a lock
+constexpr int kDataPerRead = 32;     // messages
 constexpr std::chrono::milliseconds kDataTimePerRead{20};
 constexpr int kControlPerRead = 1024;
 constexpr int kControlHwm = 16384;
@@ -74,8 +74,8 @@ zmq::socket_t ZmqPort::make_socket(const LinkOptions& options, bool control) {
   socket.set(zmq::sockopt::rcvhwm, hwm);
   socket.set(zmq::sockopt::sndtimeo, 0);
   socket.set(zmq::sockopt::rcvtimeo, 0);
-  // ZMQ_HEARTBEAT_IVL stays off: sessions have their own heartbeats, and libzmq 4.3.4's timer aborts
-  // the process when it fires on a connection that has just failed ("!_io_error").
+  // ZMQ_HEARTBEAT_IVL stays off: sessions have their own heartbeats, and libzmq 4.3.4's timer
+  // aborts the process when it fires on a connection that has just failed ("!_io_error").
   socket.set(zmq::sockopt::handshake_ivl, std::max(deadline, 1000));
   if (binds) {
     socket.set(zmq::sockopt::router_mandatory, true);
@@ -253,8 +253,8 @@ void ZmqPort::tick(Time now) {
 
 std::chrono::milliseconds ZmqPort::period() const {
   const LinkOptions& options = endpoint_->options();
-  const auto least = std::min(
-      {options.heartbeat_interval, options.hello_interval, options.retransmit_after});
+  const auto least =
+      std::min({options.heartbeat_interval, options.hello_interval, options.retransmit_after});
   return std::clamp(least / 2, std::chrono::milliseconds(2), std::chrono::milliseconds(100));
 }
 

@@ -1,4 +1,5 @@
-// The sockets of one link and the endpoint behind them. Part of zmq_link: used by its socket thread only.
+// The sockets of one link and the endpoint behind them. Part of zmq_link: used by its socket thread
+// only.
 #pragma once
 
 #include <deque>
@@ -16,10 +17,11 @@ namespace charter::transport {
 class ZmqPort {
  public:
   // Binds or connects. Throws std::runtime_error, one line with the address.
-  ZmqPort(zmq::context_t& context, LinkEndpoint::Side side, LinkOptions options, std::string address,
-          LinkEvents events, Time now);
+  ZmqPort(zmq::context_t& context, LinkEndpoint::Side side, LinkOptions options,
+          std::string address, LinkEvents events, Time now);
 
-  // Control first and all of it; then a bounded number of data messages, so that control is never late.
+  // Control first and all of it; then a bounded number of data messages, so that control is never
+  // late.
   void read(Time now);
   void tick(Time now);  // deadlines, and frames that found no room before
 
@@ -48,7 +50,8 @@ class ZmqPort {
   zmq::socket_t control_;
   zmq::socket_t data_;
   std::unique_ptr<LinkEndpoint> endpoint_;
-  std::deque<std::pair<uint64_t, Outgoing>> deferred_;  // data frames without room; credit bounds it
+  std::deque<std::pair<uint64_t, Outgoing>>
+      deferred_;  // data frames without room; credit bounds it
   bool control_broken_ = false;
   Time reconnected_{};
 };

@@ -11,8 +11,9 @@ class LedgerActorTest : public ActorTest {
   void SetUp() override {
     auto database = std::make_shared<store::Ledger>(store::Ledger::open(path, "test"));
     std::vector<store::WorkItem> work;
-    for (int i = 0; i < 3; ++i) work.push_back({.stage = "rl", .kind = "rollout", .prompt_id = std::to_string(i)});
-    ASSERT_EQ(database->add_work(work), 3u);   // ids 1, 2, 3
+    for (int i = 0; i < 3; ++i)
+      work.push_back({.stage = "rl", .kind = "rollout", .prompt_id = std::to_string(i)});
+    ASSERT_EQ(database->add_work(work), 3u);  // ids 1, 2, 3
     actor = system.spawn<caf::detached>(ledger_actor, wiring(), std::move(database), metrics);
     worker.connect(Arrow::kRecord);
     source.connect(Arrow::kRecord, 64);
@@ -37,7 +38,8 @@ class LedgerActorTest : public ActorTest {
 };
 
 TEST_F(LedgerActorTest, ARecordIsInTheDatabaseWhenItIsAcknowledged) {
-  ASSERT_TRUE(deliver_to_ledger(Record{.work_id = 2, .kind = "pair", .body = "{\"a\":1}", .version = 4}));
+  ASSERT_TRUE(
+      deliver_to_ledger(Record{.work_id = 2, .kind = "pair", .body = "{\"a\":1}", .version = 4}));
   int rows = 0;
   read().for_each_record("rl", "pair", [&](const store::RecordRow& row) {
     ++rows;
@@ -71,11 +73,12 @@ TEST_F(LedgerActorTest, ADuplicateIsAcknowledgedAndNotRecordedTwice) {
   });
   EXPECT_EQ(bodies, (std::vector<std::string>{"first"}));
   EXPECT_EQ(metrics.duplicates.Value(), 1);
-  ASSERT_TRUE(source.wait_messages(2));   // the source may have restarted between the two
+  ASSERT_TRUE(source.wait_messages(2));  // the source may have restarted between the two
 }
 
 TEST_F(LedgerActorTest, TrainedMarksTheRowsAndTheVersion) {
-  ASSERT_TRUE(deliver_to_ledger(Trained{.model = "policy", .version = 1, .work_ids = {1, 3}, .stats = "{\"loss\":0.5}"}));
+  ASSERT_TRUE(deliver_to_ledger(
+      Trained{.model = "policy", .version = 1, .work_ids = {1, 3}, .stats = "{\"loss\":0.5}"}));
   const auto ledger = read();
   EXPECT_EQ(ledger.find(1)->state, store::WorkState::kTrained);
   EXPECT_EQ(ledger.find(2)->state, store::WorkState::kPending);
@@ -110,8 +113,12 @@ TEST_F(LedgerActorTest, AReturnedTrajectorysPromptStaysPendingAndTheSourceIsTold
 }
 
 TEST_F(LedgerActorTest, MoreMessagesThanTheCreditOfOneWorkerAllArrive) {
-  // 64 unacknowledged ones are the most a worker may have; the acknowledgements let the rest follow.
-  for (int i = 0; i < 200; ++i) ASSERT_NE(worker.send(Record{.work_id = 1 + i % 3, .kind = "k" + std::to_string(i), .body = "{}"}), 0u);
+  // 64 unacknowledged ones are the most a worker may have; the acknowledgements let the rest
+  // follow.
+  for (int i = 0; i < 200; ++i)
+    ASSERT_NE(
+        worker.send(Record{.work_id = 1 + i % 3, .kind = "k" + std::to_string(i), .body = "{}"}),
+        0u);
   ASSERT_TRUE(worker.wait_acked(200));
   size_t rows = 0;
   read().for_each_record("rl", "", [&](const store::RecordRow&) { return ++rows > 0; });

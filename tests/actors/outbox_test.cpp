@@ -18,19 +18,25 @@ class CountingTransport final : public transport::Transport {
     uint64_t sequence = 0;
     int64_t work_id = 0;
   };
-  std::map<transport::PeerId, int64_t> credit;   // none: unlimited
+  std::map<transport::PeerId, int64_t> credit;  // none: unlimited
   std::map<transport::PeerId, uint64_t> sequences;
   std::vector<Sent> sent;
 
-  std::optional<uint64_t> send(transport::LinkId, transport::PeerId peer, uint16_t, std::string body,
-                               std::vector<transport::Blob>) override {
+  std::optional<uint64_t> send(transport::LinkId, transport::PeerId peer, uint16_t,
+                               std::string body, std::vector<transport::Blob>) override {
     if (auto it = credit.find(peer); it != credit.end() && it->second-- <= 0) return std::nullopt;
     const auto message = transport::decode_body<Returned>(body);
     sent.push_back({peer, ++sequences[peer], message.value().work_ids.at(0)});
     return sent.back().sequence;
   }
-  transport::LinkId bind(transport::LinkOptions, const std::string&, transport::LinkEvents) override { return 1; }
-  transport::LinkId connect(transport::LinkOptions, const std::string&, transport::LinkEvents) override { return 1; }
+  transport::LinkId bind(transport::LinkOptions, const std::string&,
+                         transport::LinkEvents) override {
+    return 1;
+  }
+  transport::LinkId connect(transport::LinkOptions, const std::string&,
+                            transport::LinkEvents) override {
+    return 1;
+  }
   void acknowledge(transport::LinkId, transport::PeerId, uint64_t) override {}
   void grant(transport::LinkId, transport::PeerId, int64_t) override {}
   void announce(transport::LinkId, transport::PeerId, uint16_t, std::string) override {}
@@ -69,7 +75,7 @@ TEST_F(OutboxTest, KeepsMessagesUntilThereIsCredit) {
   EXPECT_EQ(sent_ids(), (Tags{1, 2}));
   credit(7, 1);
   EXPECT_EQ(sent_ids(), (Tags{1, 2, 3}));
-  EXPECT_EQ(outbox.unacknowledged(), 3u);   // sent is not owned
+  EXPECT_EQ(outbox.unacknowledged(), 3u);  // sent is not owned
 }
 
 TEST_F(OutboxTest, TheTagComesBackOnceWithTheAcknowledgement) {
@@ -89,7 +95,7 @@ TEST_F(OutboxTest, SendsToThePeerWithMostCredit) {
   for (int64_t id : {1, 2, 3, 4}) push(id);
   std::map<transport::PeerId, int> count;
   for (const auto& sent : wire->sent) ++count[sent.peer];
-  EXPECT_EQ(count[8], 3);   // 3:1, 2:1, then 1:1 and 1:0 in either order
+  EXPECT_EQ(count[8], 3);  // 3:1, 2:1, then 1:1 and 1:0 in either order
   EXPECT_EQ(count[7], 1);
 }
 
@@ -98,7 +104,7 @@ TEST_F(OutboxTest, LostMessagesGoToAnotherPeerInTheirOrder) {
   for (int64_t id : {1, 2, 3}) push(id);
   outbox.handle({.kind = Kind::kDown, .from = {1, 7}});
   push(4);
-  EXPECT_EQ(wire->sent.size(), 3u);   // nobody has credit
+  EXPECT_EQ(wire->sent.size(), 3u);  // nobody has credit
   outbox.handle({.kind = Kind::kLost, .from = {1, 7}, .sequences = {2, 3}});
   credit(8, 9);
   EXPECT_EQ(sent_ids(), (Tags{1, 2, 3, 2, 3, 4}));

@@ -29,11 +29,13 @@ TEST(Phases, EveryStageButTheReportHasAPhaseAndTheyRunInTheStagesOrder) {
 TEST(Phases, WhatIsRequiredIsTakenBySomeActor) {
   for (const auto& phase : phases({})) {
     std::set<std::string> taken;
-    for (const auto* kinds : {&phase.rollout_kinds, &phase.feedback_kinds, &phase.reward_kinds, &phase.pm_kinds})
+    for (const auto* kinds :
+         {&phase.rollout_kinds, &phase.feedback_kinds, &phase.reward_kinds, &phase.pm_kinds})
       taken.insert(kinds->begin(), kinds->end());
     if (phase.learner) taken.insert("sft");
     EXPECT_FALSE(phase.required.empty()) << phase.name;
-    for (const auto& kind : phase.required) EXPECT_TRUE(taken.contains(kind)) << phase.name << " " << kind;
+    for (const auto& kind : phase.required)
+      EXPECT_TRUE(taken.contains(kind)) << phase.name << " " << kind;
     EXPECT_FALSE(phase.progress.empty()) << phase.name;
   }
 }
@@ -105,12 +107,20 @@ TEST(NodePlans, ProcessPerWorkerGivesEachRoleItsOwn) {
   EXPECT_EQ(names, (Names{"rollout-0", "rollout-1", "reward-0", "ppo_learner-0"}));
 }
 
-// The roles that compute for the whole of a phase share the slots; the others run in short bursts beside them, on one thread.
+// The roles that compute for the whole of a phase share the slots; the others run in short bursts
+// beside them, on one thread.
 TEST(Threads, TheRolesThatComputeTogetherNeverGetMoreThanTheSlots) {
-  const std::map<std::string, Names> counted{
-      {"sl_generate", {"rollout"}}, {"sl_train", {"ppo_learner"}}, {"label", {"rollout"}}, {"judge_check", {"feedback"}},
-      {"pmp", {"pm_trainer"}}, {"pm_train", {"pm_trainer"}}, {"pm_score", {"reward"}}, {"firewall", {"reward"}},
-      {"rl", {"rollout", "ppo_learner"}}, {"eval_generate", {"rollout"}}, {"eval_judge", {"feedback"}}};
+  const std::map<std::string, Names> counted{{"sl_generate", {"rollout"}},
+                                             {"sl_train", {"ppo_learner"}},
+                                             {"label", {"rollout"}},
+                                             {"judge_check", {"feedback"}},
+                                             {"pmp", {"pm_trainer"}},
+                                             {"pm_train", {"pm_trainer"}},
+                                             {"pm_score", {"reward"}},
+                                             {"firewall", {"reward"}},
+                                             {"rl", {"rollout", "ppo_learner"}},
+                                             {"eval_generate", {"rollout"}},
+                                             {"eval_judge", {"feedback"}}};
   for (int32_t slots = 1; slots <= 8; ++slots)
     for (int32_t actors = 1; actors <= 3; ++actors) {
       config::RunConfig config;
@@ -123,7 +133,8 @@ TEST(Threads, TheRolesThatComputeTogetherNeverGetMoreThanTheSlots) {
             const auto threads = threads_of(config, phase, role);
             EXPECT_GE(threads, 1);
             const auto& names = counted.at(phase.name);
-            if (std::any_of(names.begin(), names.end(), [&](const auto& name) { return role.starts_with(name); })) {
+            if (std::any_of(names.begin(), names.end(),
+                            [&](const auto& name) { return role.starts_with(name); })) {
               sum += threads;
               ++members;
             } else {

@@ -8,9 +8,16 @@ namespace charter::actors {
 namespace {
 
 rl::ScoredTrajectory scored(int64_t work_id, int64_t version = 0) {
-  return {.trajectory = {.work_id = work_id, .lineage = 1, .prompt = {5}, .response = {6, 7}, .behavior_logprobs = {-1, -2},
-                         .policy_versions = {version, version}, .precision = "float32", .finished = true},
-          .score = 0.5, .ref_logprobs = {-1, -2}};
+  return {.trajectory = {.work_id = work_id,
+                         .lineage = 1,
+                         .prompt = {5},
+                         .response = {6, 7},
+                         .behavior_logprobs = {-1, -2},
+                         .policy_versions = {version, version},
+                         .precision = "float32",
+                         .finished = true},
+          .score = 0.5,
+          .ref_logprobs = {-1, -2}};
 }
 
 std::vector<int64_t> ids(const Batch& batch) {
@@ -23,10 +30,14 @@ class ReplayActorTest : public ActorTest {
  protected:
   void start(int64_t max_staleness, int64_t version = 0) {
     ledger.bind(Arrow::kRecord, 64);
-    actor = system.spawn(replay_actor, wiring(),
-                         ReplayActorOptions{.replay = {.capacity = 16, .max_staleness = max_staleness}, .batch = 2, .lineage = 1,
-                                            .version = version},
-                         metrics::ReplayMetrics::make(registry, {}), metrics::QueueMetrics::make(registry, {}, "replay"));
+    actor =
+        system.spawn(replay_actor, wiring(),
+                     ReplayActorOptions{.replay = {.capacity = 16, .max_staleness = max_staleness},
+                                        .batch = 2,
+                                        .lineage = 1,
+                                        .version = version},
+                     metrics::ReplayMetrics::make(registry, {}),
+                     metrics::QueueMetrics::make(registry, {}, "replay"));
     reward.connect(Arrow::kScored);
     learner.connect(Arrow::kBatch);
     ASSERT_TRUE(ledger.up());
@@ -37,7 +48,9 @@ class ReplayActorTest : public ActorTest {
     if (actor) finish(actor);
   }
   // True once the buffer owns it.
-  bool insert(const rl::ScoredTrajectory& trajectory) { return reward.acked(reward.send(trajectory)); }
+  bool insert(const rl::ScoredTrajectory& trajectory) {
+    return reward.acked(reward.send(trajectory));
+  }
   std::string state() { return probe(actor).state; }
   std::vector<int64_t> returned() {
     std::vector<int64_t> result;
@@ -78,7 +91,7 @@ TEST_F(ReplayActorTest, ABatchIsNeverSmallerThanB) {
 TEST_F(ReplayActorTest, StaleTrajectoriesAreReturnedToTheLedger) {
   start(/*max_staleness=*/0, /*version=*/1);
   learner.grant(1);
-  ASSERT_TRUE(insert(scored(1, 0)));   // 1 - 0 > 0
+  ASSERT_TRUE(insert(scored(1, 0)));  // 1 - 0 > 0
   ASSERT_TRUE(insert(scored(2, 1)));
   ASSERT_TRUE(insert(scored(3, 1)));
   ASSERT_TRUE(learner.wait_messages(1));
@@ -119,8 +132,8 @@ TEST_F(ReplayActorTest, ADuplicateIsAcknowledgedAndSuppressed) {
   EXPECT_TRUE(returned().empty());
 }
 
-// A lease that was issued again makes a second answer to the same prompt, which may come after the first one went to
-// the learner: a prompt is trained on once.
+// A lease that was issued again makes a second answer to the same prompt, which may come after the
+// first one went to the learner: a prompt is trained on once.
 TEST_F(ReplayActorTest, ADuplicateOfWhatTheLearnerGotIsSuppressedToo) {
   start(1);
   learner.grant(2);

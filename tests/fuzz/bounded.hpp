@@ -51,7 +51,8 @@ inline void note_allocation(const volatile void*, size_t size) {
 // than allowance(size), or when the message is not one line.
 template <typename Read>
 void bounded(size_t size, const Read& read) {
-  static const int installed = __sanitizer_install_malloc_and_free_hooks(note_allocation, [](const volatile void*) {});
+  static const int installed =
+      __sanitizer_install_malloc_and_free_hooks(note_allocation, [](const volatile void*) {});
   (void)installed;
   largest_allocation = 0;
   try {

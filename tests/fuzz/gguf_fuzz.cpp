@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   });
   fuzz::bounded(size, [&] { (void)model::model_from_gguf(model::GgufFile::open(file.path())); });
   fuzz::bounded(size, [&] {
-    const model::Tokenizer tokenizer(model::tokenizer_from_gguf(model::GgufFile::open(file.path())));
+    const model::Tokenizer tokenizer(
+        model::tokenizer_from_gguf(model::GgufFile::open(file.path())));
     (void)tokenizer.decode(tokenizer.encode("A line, 12 \xc3\xa9."));
   });
   return 0;

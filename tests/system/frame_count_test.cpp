@@ -1,5 +1,5 @@
-// One process, and still every message from role to role is a frame on a link: the transport that all actors share counts
-// what passes on each arrow while the whole pipeline runs.
+// One process, and still every message from role to role is a frame on a link: the transport that
+// all actors share counts what passes on each arrow while the whole pipeline runs.
 #include <gtest/gtest.h>
 
 #include <caf/all.hpp>
@@ -25,10 +25,12 @@ class CountingTransport final : public transport::Transport {
  public:
   explicit CountingTransport(zmq::context_t& context) : inner_(context) {}
 
-  LinkId bind(transport::LinkOptions options, const std::string& address, transport::LinkEvents events) override {
+  LinkId bind(transport::LinkOptions options, const std::string& address,
+              transport::LinkEvents events) override {
     return note(inner_.bind(std::move(options), address, std::move(events)), address);
   }
-  LinkId connect(transport::LinkOptions options, const std::string& address, transport::LinkEvents events) override {
+  LinkId connect(transport::LinkOptions options, const std::string& address,
+                 transport::LinkEvents events) override {
     return note(inner_.connect(std::move(options), address, std::move(events)), address);
   }
   void close(LinkId link) override {
@@ -45,12 +47,17 @@ class CountingTransport final : public transport::Transport {
     }
     inner_.close(link);
   }
-  std::optional<uint64_t> send(LinkId link, PeerId peer, uint16_t type, std::string body, std::vector<transport::Blob> blobs) override {
+  std::optional<uint64_t> send(LinkId link, PeerId peer, uint16_t type, std::string body,
+                               std::vector<transport::Blob> blobs) override {
     return inner_.send(link, peer, type, std::move(body), std::move(blobs));
   }
-  void acknowledge(LinkId link, PeerId peer, uint64_t sequence) override { inner_.acknowledge(link, peer, sequence); }
+  void acknowledge(LinkId link, PeerId peer, uint64_t sequence) override {
+    inner_.acknowledge(link, peer, sequence);
+  }
   void grant(LinkId link, PeerId peer, int64_t n) override { inner_.grant(link, peer, n); }
-  void announce(LinkId link, PeerId peer, uint16_t type, std::string body) override { inner_.announce(link, peer, type, std::move(body)); }
+  void announce(LinkId link, PeerId peer, uint16_t type, std::string body) override {
+    inner_.announce(link, peer, type, std::move(body));
+  }
   void raise_lineage(LinkId link, int64_t lineage) override { inner_.raise_lineage(link, lineage); }
   std::string endpoint(LinkId link) const override { return inner_.endpoint(link); }
   LinkStats stats(LinkId link) const override { return inner_.stats(link); }
@@ -89,7 +96,8 @@ eval = {prompts = 4, max_new_tokens = 8, bootstrap = 10}
 
 TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   const auto vocabulary = model::testing_model_path();
-  if (!std::filesystem::exists(vocabulary)) GTEST_SKIP() << vocabulary << " is absent: scripts/install.sh fetches it";
+  if (!std::filesystem::exists(vocabulary))
+    GTEST_SKIP() << vocabulary << " is absent: scripts/install.sh fetches it";
   const store::TempDir directory;
   zmq::context_t context;
   const auto wire = std::make_shared<CountingTransport>(context);
@@ -97,7 +105,9 @@ TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   PipelineOptions options;
   auto& c = options.context;
   c.paths = {directory.path() / "run"};
-  for (const auto& path : {c.paths.weights(), c.paths.run / "checkpoints", directory.path() / "shm"}) std::filesystem::create_directories(path);
+  for (const auto& path :
+       {c.paths.weights(), c.paths.run / "checkpoints", directory.path() / "shm"})
+    std::filesystem::create_directories(path);
   model::save_hf_directory(tiny_model_files(vocabulary), c.paths.weights() / "base");
   c.config = config::parse_config(kConfig, "test", {}, "tiny");
   c.data = CHARTER_SOURCE_DIR "/config";
@@ -107,9 +117,12 @@ TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   c.wiring.hello.run_id = 1;
   c.wiring.hello.schema_hash = WireTypes::schema_hash();
   c.registry = std::make_shared<prometheus::Registry>();
-  const PipelineView view{.stage_begins = [](const auto&, double) {}, .progress = [](const auto&, const auto&, double) {},
-                          .stage_ends = [](const auto&, const auto&) {}, .event = [](const auto& event) { ADD_FAILURE() << event; }};
-  const auto ledger = std::make_shared<store::Ledger>(store::Ledger::open(c.paths.ledger(), "frames"));
+  const PipelineView view{.stage_begins = [](const auto&, double) {},
+                          .progress = [](const auto&, const auto&, double) {},
+                          .stage_ends = [](const auto&, const auto&) {},
+                          .event = [](const auto& event) { ADD_FAILURE() << event; }};
+  const auto ledger =
+      std::make_shared<store::Ledger>(store::Ledger::open(c.paths.ledger(), "frames"));
   {
     caf::actor_system_config config;
     config.add_message_types<caf::id_block::charter>();
@@ -118,21 +131,23 @@ TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   }
 
   using enum Arrow;
-  for (const auto arrow : {kWork, kRecord, kTrajectory, kPair, kPreference, kScored, kBatch, kWeights, kControl}) {
+  for (const auto arrow :
+       {kWork, kRecord, kTrajectory, kPair, kPreference, kScored, kBatch, kWeights, kControl}) {
     const auto total = wire->total(arrow);
     EXPECT_GT(total.frames_sent, 0u) << name(arrow);
     EXPECT_GT(total.frames_received, 0u) << name(arrow);
     EXPECT_LE(total.data_delivered, total.data_sent) << name(arrow);
     EXPECT_EQ(total.malformed, 0u) << name(arrow);
-    std::cout << name(arrow) << ": " << total.frames_sent << " frames, " << total.data_sent << " messages\n";
+    std::cout << name(arrow) << ": " << total.frames_sent << " frames, " << total.data_sent
+              << " messages\n";
   }
   const auto counts = ledger->count_by_state("rl", "rollout");
-  EXPECT_EQ(counts.trained, 4);                            // 2 updates of 2
+  EXPECT_EQ(counts.trained, 4);  // 2 updates of 2
   EXPECT_EQ(wire->total(kBatch).data_delivered, 2u);
   EXPECT_GE(wire->total(kTrajectory).data_delivered, 4u);  // more when one was returned as stale
   EXPECT_GE(wire->total(kScored).data_delivered, 4u);
-  EXPECT_GE(wire->total(kPair).data_delivered, 4u);        // label.comparisons
-  EXPECT_GE(wire->total(kWeights).data_delivered, 3u);     // policy versions 0, 1 and 2
+  EXPECT_GE(wire->total(kPair).data_delivered, 4u);     // label.comparisons
+  EXPECT_GE(wire->total(kWeights).data_delivered, 3u);  // policy versions 0, 1 and 2
   EXPECT_GT(wire->total(kWork).data_delivered, 20u);
   EXPECT_GT(wire->total(kRecord).data_delivered, 20u);
 }

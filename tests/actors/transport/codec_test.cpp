@@ -51,8 +51,8 @@ struct Everything {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, Everything& x) {
   return f(caf::meta::type_name("Everything"), x.flag, x.i8, x.i64, x.u16, x.u64, x.f, x.d, x.s,
-           x.method, x.loose, x.floats, x.ints, x.longs, x.bytes, x.bits, x.strings, x.inners, x.maybe,
-           x.maybe_inners, x.named, x.pair, x.wait);
+           x.method, x.loose, x.floats, x.ints, x.longs, x.bytes, x.bits, x.strings, x.inners,
+           x.maybe, x.maybe_inners, x.named, x.pair, x.wait);
 }
 
 Everything sample() {
@@ -106,7 +106,8 @@ TEST(Codec, IntegersOfEveryWidthComeBack) {
   }
 }
 
-// The wire is plain msgpack: another implementation reads it, and numbers are one ext with raw bytes.
+// The wire is plain msgpack: another implementation reads it, and numbers are one ext with raw
+// bytes.
 TEST(Codec, IsMsgpackThatAnyReaderUnderstands) {
   const std::string body = encode_body(std::vector<Inner>{{7, "hi"}});
   const auto handle = msgpack::unpack(body.data(), body.size());
@@ -135,7 +136,8 @@ TEST(Codec, WrongTypesRangesAndCountsAreRefused) {
   EXPECT_FALSE(decode_body<Inner>(encode_body(Inner{}) + "x"));
   EXPECT_FALSE(decode_body<Inner>(""));
   // 3 floats' worth of ext with 11 bytes: not a whole number of them.
-  EXPECT_FALSE(decode_body<std::vector<float>>(std::string("\xc7\x0b\x34", 3) + std::string(11, 0)));
+  EXPECT_FALSE(
+      decode_body<std::vector<float>>(std::string("\xc7\x0b\x34", 3) + std::string(11, 0)));
 }
 
 // Five bytes that claim four billion elements: nothing is reserved for them.
@@ -149,7 +151,8 @@ TEST(Codec, AClaimedCountAllocatesNothing) {
   EXPECT_FALSE(decode_body<std::vector<float>>(ext));
   EXPECT_FALSE((decode_body<std::map<std::string, Inner>>(map)));
   // A count that the bytes could hold, of large structs: elements are made as they decode.
-  const std::string plausible = std::string("\xdd\x00\x10\x00\x00", 5) + std::string(1 << 20, '\xc0');
+  const std::string plausible =
+      std::string("\xdd\x00\x10\x00\x00", 5) + std::string(1 << 20, '\xc0');
   EXPECT_FALSE(decode_body<std::vector<Everything>>(plausible));
 }
 

@@ -80,7 +80,8 @@ TEST(Frame, WhatIsOddIsNamed) {
 }
 
 TEST(Frame, MovingBytesBetweenBlobsIsSeen) {
-  const auto payload = make_payload("", {Blob::take(std::string("ab")), Blob::take(std::string("c"))});
+  const auto payload =
+      make_payload("", {Blob::take(std::string("ab")), Blob::take(std::string("c"))});
   auto parts = parts_of(kHeader, *payload);
   parts[2] = Blob::take(std::string("a"));
   parts[3] = Blob::take(std::string("bc"));

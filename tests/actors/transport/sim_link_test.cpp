@@ -18,9 +18,9 @@ constexpr int kWorkers = 2;
 constexpr int kTasks = 40;  // of each worker
 constexpr const char* kAddress = "sim://ledger";
 
-// Workers send results to a ledger. Each result is done when its acknowledgement arrives; the ledger
-// acknowledges some time after it has committed. Any process may be killed at any moment: a worker
-// comes back with what it had not done, the ledger with what it had committed.
+// Workers send results to a ledger. Each result is done when its acknowledgement arrives; the
+// ledger acknowledges some time after it has committed. Any process may be killed at any moment: a
+// worker comes back with what it had not done, the ledger with what it had committed.
 class World {
  public:
   World(uint64_t seed, const SimOptions& options, bool crashes)
@@ -86,7 +86,8 @@ class World {
     events.acked = [&worker](PeerId, uint64_t sequence) {
       EXPECT_EQ(worker.sent.erase(sequence), 1u);
     };
-    worker.link = worker.transport->connect(test_options("rollout", w), kAddress, std::move(events));
+    worker.link =
+        worker.transport->connect(test_options("rollout", w), kAddress, std::move(events));
   }
 
   void start_ledger() {

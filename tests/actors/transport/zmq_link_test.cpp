@@ -45,7 +45,8 @@ TEST_P(ZmqLink, DeliversBodyAndBlobsAndReturnsTheAcknowledgement) {
   options.initial_credit = 4;
   options.self.options = "{\"beta\":1}";
   const LinkId bound = there.bind(options, address(), server.events());
-  const LinkId link = here.connect(test_options("rollout", 3), there.endpoint(bound), client.events());
+  const LinkId link =
+      here.connect(test_options("rollout", 3), there.endpoint(bound), client.events());
   ASSERT_TRUE(client.wait([](const Recorder& r) { return r.credit == 4; }));
   EXPECT_EQ(client.ups[0].second.role, "reward");
   EXPECT_EQ(client.ups[0].second.options, "{\"beta\":1}");
@@ -56,7 +57,8 @@ TEST_P(ZmqLink, DeliversBodyAndBlobsAndReturnsTheAcknowledgement) {
   constexpr size_t kFloats = 1 << 20;
 #endif
   const Blob big = Blob::take(std::vector<float>(kFloats, 0.5f));
-  const auto sequence = here.send(link, client.peer(), 7, "body", {big, Blob::take(std::string("x"))});
+  const auto sequence =
+      here.send(link, client.peer(), 7, "body", {big, Blob::take(std::string("x"))});
   ASSERT_TRUE(sequence);
   ASSERT_TRUE(server.wait([](const Recorder& r) { return r.messages.size() == 1; }));
   const auto& message = server.messages[0];
@@ -176,9 +178,11 @@ TEST_P(ZmqLink, AnnouncementsNeedNoCreditAndReachLateJoiners) {
   ASSERT_TRUE(early.wait_up());
   there.announce(bound, kAllPeers, 9, "version 1");
   there.announce(bound, kAllPeers, 9, "version 2");
-  ASSERT_TRUE(early.wait([](const Recorder& r) { return r.announced.count(9) && r.announced.at(9) == "version 2"; }));
+  ASSERT_TRUE(early.wait(
+      [](const Recorder& r) { return r.announced.count(9) && r.announced.at(9) == "version 2"; }));
   (void)here.connect(test_options("rollout", 1), there.endpoint(bound), late.events());
-  ASSERT_TRUE(late.wait([](const Recorder& r) { return r.announced.count(9) && r.announced.at(9) == "version 2"; }));
+  ASSERT_TRUE(late.wait(
+      [](const Recorder& r) { return r.announced.count(9) && r.announced.at(9) == "version 2"; }));
 }
 
 TEST_P(ZmqLink, RaisingTheLineageGivesUpOldMessagesAndOpensAgain) {
@@ -248,8 +252,13 @@ TEST(ZmqHeartbeat, ASilentPeerIsDownAfterTheDeadline) {
   raw.connect(there.endpoint(bound));
   const auto hello = [&](uint64_t echo) {
     const Payload payload = *make_payload(encode_body(test_options("rollout").self));
-    const auto head = encode_header({.kind = FrameKind::kHello, .flags = kFlagWantsReply, .run_id = 42,
-                                     .producer = producer, .attach = 1, .echo = echo}, payload);
+    const auto head = encode_header({.kind = FrameKind::kHello,
+                                     .flags = kFlagWantsReply,
+                                     .run_id = 42,
+                                     .producer = producer,
+                                     .attach = 1,
+                                     .echo = echo},
+                                    payload);
     raw.send(zmq::buffer(head), zmq::send_flags::sndmore);
     raw.send(zmq::buffer(payload.body), zmq::send_flags::none);
   };
