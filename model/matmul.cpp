@@ -23,6 +23,7 @@ using torch::autograd::variable_list;
 // while all rows of a pass over it; kRows rows of a (192 KiB), what a thread takes at a time, stay
 // in its core's own.
 constexpr int64_t kDepth = 1024, kWidth = 1536, kRows = 48;
+constexpr int64_t kNarrow = 16;   // columns that fill whole vectors
 constexpr int64_t kFewRows = 96;  // below: packing costs more than it saves
 
 struct View {
@@ -64,41 +65,54 @@ void pack_panel(const View& b, const Block& block, int64_t p) {
     kernels().pack_panels(source, b.column, columns, block.depth, target);
 }
 
-// Rows [begin, end) of a, columns [k0, k0 + depth), times the block. turned: (end - begin) *
-// turned_stride(depth) floats where the rows of a do not lie side by side.
-void multiply_rows(const View& a, int64_t begin, int64_t end, const Block& block, float* turned,
-                   float* c, int64_t ldc, bool accumulate) {
-  const float* rows = a.at(begin, block.k0);
-  int64_t stride = a.row;
-  if (a.column != 1) {
-    stride = turned_stride(block.depth);
-    kernels().transpose(rows, a.column, block.depth, end - begin, turned, stride);
-    rows = turned;
-  }
-  kernels().gemm_panels(rows, stride, end - begin, block.packed, block.width, block.depth, 0,
-                        panels_of(block.width), c + begin * ldc + block.n0, ldc, accumulate);
+struct Rows {
+  const float* data;
+  int64_t stride;
+};
+
+// Rows [begin, end) of a, columns [k0, k0 + depth), each side by side: in place, or through
+// `turned` of (end - begin) * turned_stride(depth) floats.
+Rows rows_of(const View& a, int64_t begin, int64_t end, int64_t k0, int64_t depth, float* turned) {
+  const float* data = a.at(begin, k0);
+  if (a.column == 1) return {data, a.row};
+  kernels().transpose(data, a.column, depth, end - begin, turned, turned_stride(depth));
+  return {turned, turned_stride(depth)};
+}
+
+// A product of few columns, the low rank of an adapter: b [k, n] is small and read in place.
+void multiply_narrow(const View& a, const View& b, int64_t m, int64_t k, int64_t n, float* c,
+                     int64_t ldc, bool accumulate) {
+  const int threads = at::get_num_threads();
+  const int64_t turned_size = a.column == 1 ? 0 : kRows * turned_stride(std::min(k, kDepth));
+  const auto turned = std::make_unique_for_overwrite<float[]>(threads * turned_size);
+  const bool turn_b = b.column != 1;
+  const auto columns = std::make_unique_for_overwrite<float[]>(turn_b ? k * n : 0);
+  if (turn_b) kernels().transpose(b.data, b.column, n, k, columns.get(), n);
+  const View right = turn_b ? View{columns.get(), n, 1} : b;
+  Team::run(threads, [&](Team& team, int member) {
+    team.for_range(m, kRows, [&](int64_t begin, int64_t end) {
+      for (int64_t k0 = 0; k0 < k; k0 += kDepth) {
+        const int64_t depth = std::min(kDepth, k - k0);
+        const Rows rows = rows_of(a, begin, end, k0, depth, turned.get() + member * turned_size);
+        kernels().small_gemm(rows.data, rows.stride, end - begin, right.at(k0, 0), right.row, depth,
+                             n, c + begin * ldc, ldc, accumulate || k0 > 0);
+      }
+    });
+  });
 }
 
 struct MatmulTransposed : Function<MatmulTransposed> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight) {
-    at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
-    matmul_into(x, weight.t(), y, false);
     ctx->save_for_backward({x, weight});
-    return y;
+    return product(x, weight.t());
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const at::Tensor g = grads[0].contiguous();
     variable_list result(2);
-    if (ctx->needs_input_grad(0)) {
-      result[0] = at::empty(saved[0].sizes(), g.options());
-      matmul_into(g, saved[1], result[0], false);
-    }
-    if (ctx->needs_input_grad(1)) {
-      result[1] = at::empty(saved[1].sizes(), g.options());
-      matmul_into(g.t(), saved[0], result[1], false);
-    }
+    if (ctx->needs_input_grad(0)) result[0] = product(g, saved[1]);
+    if (ctx->needs_input_grad(1)) result[1] = product(g.t(), saved[0]);
     return result;
   }
 };
@@ -115,6 +129,8 @@ void matmul_into(const at::Tensor& a, const at::Tensor& b, at::Tensor& c, bool a
   if (k == 0 && !accumulate) c.zero_();
   const int64_t ldc = c.stride(0), depth = std::min(k, kDepth);
   float* out = c.mutable_data_ptr<float>();
+  if (n < kernels().panel && n % kNarrow == 0)
+    return multiply_narrow(left, right, m, k, n, out, ldc, accumulate);
   const int threads = at::get_num_threads();
   const int64_t turned_size = left.column == 1 ? 0 : kRows * turned_stride(depth);
   const auto packed = std::make_unique_for_overwrite<float[]>(panels_of(std::min(n, kWidth)) *
@@ -127,20 +143,32 @@ void matmul_into(const at::Tensor& a, const at::Tensor& b, at::Tensor& c, bool a
         team.for_range(panels_of(block.width), 1,
                        [&](int64_t p, int64_t) { pack_panel(right, block, p); });
         team.for_range(m, kRows, [&](int64_t begin, int64_t end) {
-          multiply_rows(left, begin, end, block, turned.get() + member * turned_size, out, ldc,
-                        accumulate || k0 > 0);
+          const Rows rows =
+              rows_of(left, begin, end, k0, block.depth, turned.get() + member * turned_size);
+          kernels().gemm_panels(rows.data, rows.stride, end - begin, block.packed, block.width,
+                                block.depth, 0, panels_of(block.width), out + begin * ldc + n0, ldc,
+                                accumulate || k0 > 0);
         });
       }
     }
   });
 }
 
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  at::Tensor c = at::empty({a.size(0), b.size(1)}, a.options());
+  matmul_into(a, b, c, false);
+  return c;
+}
+
+bool multiplies_faster(const at::Tensor& x, const at::Tensor& weight) {
+  const auto ours = [](const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; };
+  return ours(x) && ours(weight) && x.size(0) >= kFewRows &&
+         std::min(weight.size(0), weight.size(1)) >= kernels().panel;
+}
+
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
-  const auto own = [](const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; };
-  const bool ours = own(x) && own(weight) && x.size(0) >= kFewRows &&
-                    weight.size(0) >= kernels().panel && weight.size(1) >= kernels().panel;
-  return ours ? MatmulTransposed::apply(x.contiguous(), weight.contiguous())
-              : at::linear(x, weight);
+  return multiplies_faster(x, weight) ? MatmulTransposed::apply(x.contiguous(), weight.contiguous())
+                                      : at::linear(x, weight);
 }
 
 }  // namespace charter::model

@@ -10,8 +10,15 @@ namespace charter::model {
 // contiguous rows. The products of an element are summed in the order of k, whatever m and n are.
 void matmul_into(const at::Tensor& a, const at::Tensor& b, at::Tensor& c, bool accumulate);
 
-// x W^T, x: [N, I], weight: [O, I]. Returns [N, O]. Differentiable in both. The product above where
-// it is the faster one (float32 on the CPU, no side of less than a panel); at::linear elsewhere.
+// a b in a tensor of its own.
+[[nodiscard]] at::Tensor product(const at::Tensor& a, const at::Tensor& b);
+
+// Whether matmul_into is the faster one for x W^T: float32 on the CPU, enough rows to pay for
+// the packing, no side of the weight below a panel.
+[[nodiscard]] bool multiplies_faster(const at::Tensor& x, const at::Tensor& weight);
+
+// x W^T, x: [N, I], weight: [O, I]. Returns [N, O]. Differentiable in both. at::linear where that
+// is faster.
 [[nodiscard]] at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight);
 
 }  // namespace charter::model

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "model/linear.hpp"
+
 namespace charter::model {
 namespace {
 
@@ -16,6 +18,8 @@ TEST(Matmul, EqualsTheReferenceForEverySizeAndOrderOfStrides) {
                                 {8, 1024, 48},
                                 {97, 1025, 49},
                                 {203, 2100, 1537},
+                                {203, 2100, 16},
+                                {50, 100, 8},
                                 {3, 17, 3100}}) {
     const at::Tensor a = at::randn({m, k}), b = at::randn({k, n});
     const at::Tensor expected = at::matmul(a.to(at::kDouble), b.to(at::kDouble));
@@ -78,6 +82,27 @@ TEST(Matmul, GradientsEqualLinears) {
   const auto ours = torch::autograd::grad({matmul_transposed(x, w)}, {x, w}, {g});
   const auto theirs = torch::autograd::grad({at::linear(x, w)}, {x, w}, {g});
   for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(at::allclose(ours[i], theirs[i], 1e-4, 1e-4));
+}
+
+TEST(Matmul, AnAdaptedLayerEqualsItsFormulaInValueAndGradient) {
+  at::manual_seed(5);
+  for (const int64_t rank : {8, 16, 40}) {
+    Linear layer{.weight = at::randn({96, 70}).requires_grad_(),
+                 .bias = at::randn({96}),
+                 .lora_a = at::randn({rank, 70}).requires_grad_(),
+                 .lora_b = at::randn({96, rank}).requires_grad_(),
+                 .lora_scale = 0.5};
+    const at::Tensor x = at::randn({133, 70}).requires_grad_(), g = at::randn({133, 96});
+    const at::Tensor ours = forward(layer, x);
+    const at::Tensor theirs = at::linear(x, layer.weight, layer.bias) +
+                              0.5 * at::linear(at::linear(x, layer.lora_a), layer.lora_b);
+    EXPECT_TRUE(at::allclose(ours, theirs, 1e-4, 1e-3));
+    const std::vector<at::Tensor> inputs{x, layer.weight, layer.lora_a, layer.lora_b};
+    const auto d_ours = torch::autograd::grad({ours}, inputs, {g});
+    const auto d_theirs = torch::autograd::grad({theirs}, inputs, {g});
+    for (size_t i = 0; i < inputs.size(); ++i)
+      EXPECT_TRUE(at::allclose(d_ours[i], d_theirs[i], 1e-4, 1e-3)) << "rank " << rank << ", " << i;
+  }
 }
 
 }  // namespace
