@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kManifest = "manifest.json";
-constexpr const char* kBestMark = "best";
 constexpr int kManifestFormat = 1;
 
 [[noreturn]] void fail(const fs::path& path, const char* what) {
@@ -175,19 +174,16 @@ fs::path CheckpointStore::commit(CheckpointVersion at,
   }
   fs::rename(temp, target);
   sync_path(dir_, O_RDONLY | O_DIRECTORY);
-  prune(at);
+  sound_[at] = true;  // measured for its manifest
+  prune();
   return target;
 }
 
 std::vector<Checkpoint> CheckpointStore::list() const {
   std::vector<Checkpoint> found;
   for (const auto& [at, path] : newest_first(dir_)) {
-    const auto manifest = read_manifest(path);
-    if (!manifest) continue;
-    found.push_back({.at = at,
-                     .path = path,
-                     .meta = (*manifest)["meta"],
-                     .best = fs::exists(path / kBestMark)});
+    if (const auto manifest = read_manifest(path))
+      found.push_back({.at = at, .path = path, .meta = (*manifest)["meta"]});
   }
   std::reverse(found.begin(), found.end());
   return found;
@@ -213,7 +209,7 @@ std::string CheckpointStore::verify(const fs::path& checkpoint) {
   return {};
 }
 
-LatestCheckpoint CheckpointStore::latest() const {
+LatestCheckpoint CheckpointStore::latest() {
   LatestCheckpoint result;
   for (const auto& entry : fs::directory_iterator(dir_)) {
     const std::string name = entry.path().filename().string();
@@ -221,46 +217,32 @@ LatestCheckpoint CheckpointStore::latest() const {
   }
   for (const auto& [at, path] : newest_first(dir_)) {
     const std::string wrong = verify(path);
-    if (!wrong.empty()) {
-      result.warnings.push_back(path.filename().string() + ": skipped, " + wrong);
-      continue;
+    sound_[at] = wrong.empty();
+    if (wrong.empty()) {
+      result.checkpoint = {.at = at, .path = path, .meta = (*read_manifest(path))["meta"]};
+      break;
     }
-    result.checkpoint = Checkpoint{.at = at,
-                                   .path = path,
-                                   .meta = (*read_manifest(path))["meta"],
-                                   .best = fs::exists(path / kBestMark)};
-    break;
+    result.warnings.push_back(path.filename().string() + ": skipped, " + wrong);
   }
   return result;
 }
 
-void CheckpointStore::mark_best(CheckpointVersion at) {
-  const fs::path target = dir_ / directory_name(at);
-  if (!fs::exists(target / kManifest)) {
-    throw std::invalid_argument("mark_best: " + directory_name(at) + ", expected a checkpoint in " +
-                                dir_.string());
-  }
-  // The mark is made before the old one goes: a crash in between keeps two, never none.
-  std::ofstream(target / kBestMark).close();
-  for (const Checkpoint& checkpoint : list()) {
-    if (checkpoint.at != at) fs::remove(checkpoint.path / kBestMark);
-  }
-}
-
-void CheckpointStore::prune(CheckpointVersion committed) const {
+void CheckpointStore::prune() {
   for (const auto& entry : fs::directory_iterator(dir_)) {
     if (entry.path().filename().string().starts_with("tmp-")) fs::remove_all(entry.path());
   }
   const auto found = newest_first(dir_);
   if (found.size() <= keep_) return;
   // Files are read, not only counted: a damaged checkpoint must not push out a sound one, which may
-  // be the last that a restore can use.
+  // be the last that a restore can use. Once each: they are large, and nobody writes to them again.
   size_t sound = 0;
   for (const auto& [at, path] : found) {
-    if (sound >= keep_) {
-      if (!fs::exists(path / kBestMark)) fs::remove_all(path);
-    } else if (at == committed || verify(path).empty()) {
-      ++sound;
+    if (sound < keep_) {
+      if (!sound_.contains(at)) sound_[at] = verify(path).empty();
+      if (sound_[at]) ++sound;
+    } else {
+      sound_.erase(at);
+      fs::remove_all(path);
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -28,7 +29,6 @@ struct Checkpoint {
   CheckpointVersion at;
   std::filesystem::path path;
   nlohmann::json meta;  // as given to commit
-  bool best = false;
 };
 
 struct LatestCheckpoint {
@@ -39,7 +39,8 @@ struct LatestCheckpoint {
 class CheckpointStore {
  public:
   // Creates the directory. keep: how many of the newest sound ones stay, at least 2. What is older
-  // than the last of them goes; a damaged one between them takes no place.
+  // than the last of them goes; a damaged one between them takes no place. Whether one is sound is
+  // read once an object: damage done later is found by latest(), and by the next process.
   // Throws std::runtime_error when the directory cannot be made or written.
   CheckpointStore(std::filesystem::path dir, size_t keep);
 
@@ -50,22 +51,18 @@ class CheckpointStore {
                                const std::function<void(const std::filesystem::path& dir)>& write,
                                nlohmann::json meta = nlohmann::json::object());
 
-  // The newest complete one whose files all have their sizes and checksums.
-  [[nodiscard]] LatestCheckpoint latest() const;
+  // The newest complete one whose files all have their sizes and checksums, read anew.
+  [[nodiscard]] LatestCheckpoint latest();
   // Complete ones, oldest first, without reading their files.
   [[nodiscard]] std::vector<Checkpoint> list() const;
   // Empty: sound. Otherwise what is wrong, in one line.
   [[nodiscard]] static std::string verify(const std::filesystem::path& checkpoint);
 
-  // The best by held-out evaluation is not pruned; the mark moves to this one.
-  // Throws std::invalid_argument when there is no such checkpoint.
-  void mark_best(CheckpointVersion at);
-
  private:
-  // committed: just written and measured, so its files are not read again.
-  void prune(CheckpointVersion committed) const;
+  void prune();
   std::filesystem::path dir_;
   size_t keep_;
+  std::map<CheckpointVersion, bool> sound_;  // of those written or read by this object
 };
 
 }  // namespace charter::store

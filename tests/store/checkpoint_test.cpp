@@ -59,25 +59,39 @@ TEST_F(CheckpointTest, ALaterLineageIsNewerThanAHigherVersion) {
   EXPECT_EQ(store.latest().checkpoint->at, (CheckpointVersion{1, 15}));
 }
 
-TEST_F(CheckpointTest, OldOnesArePrunedAndTheBestStays) {
-  commit(0, 1);
-  commit(0, 2);
-  store.mark_best({0, 1});
-  commit(0, 3);
-  commit(0, 4);
-  EXPECT_EQ(versions(), (Versions{{0, 1}, {0, 3}, {0, 4}}));
-  EXPECT_TRUE(store.list()[0].best);
-  store.mark_best({0, 3});
-  commit(0, 5);
-  EXPECT_EQ(versions(), (Versions{{0, 3}, {0, 4}, {0, 5}}));
+TEST_F(CheckpointTest, OldOnesArePruned) {
+  for (int64_t version = 1; version <= 4; ++version) commit(0, version);
+  EXPECT_EQ(versions(), (Versions{{0, 3}, {0, 4}}));
   EXPECT_EQ(CheckpointStore::verify(dir / "ckpt-0-3"), "");
-  EXPECT_THROW(store.mark_best({0, 99}), std::invalid_argument);
+}
+
+TEST_F(CheckpointTest, PruningReadsEachOnce) {
+  commit(0, 1);
+  const fs::path second = commit(0, 2);
+  CheckpointStore restarted(dir, 2);
+  const auto add = [&](int64_t version) {
+    return restarted.commit({0, version}, [](const fs::path& path) { put(path / "w", "weights"); });
+  };
+  const fs::path third = add(3);  // reads 2, goes by what the write of 3 measured
+  EXPECT_EQ(versions(), (Versions{{0, 2}, {0, 3}}));
+  // Damage that only reading shows. Read again, 3 would take no place and 2 would stay.
+  put(third / "w", "weighty");
+  add(4);
+  EXPECT_EQ(versions(), (Versions{{0, 3}, {0, 4}}));
+  // latest() reads anew, and pruning goes by what it found: 4 takes no place, so 3 would stay were
+  // it sound.
+  put(dir / "ckpt-0-4" / "w", "weighty");
+  EXPECT_FALSE(restarted.latest().checkpoint);
+  add(5);
+  EXPECT_EQ(versions(), (Versions{{0, 3}, {0, 4}, {0, 5}}));
 }
 
 TEST_F(CheckpointTest, DamagedOnesDoNotTakeThePlacesOfSoundOnes) {
   CheckpointStore three(dir, 3);
+  // Each by a process of its own, which has not read them before.
   const auto add = [&](int64_t version) {
-    return three.commit({0, version}, [](const fs::path& path) { put(path / "w", "weights"); });
+    return CheckpointStore(dir, 3).commit({0, version},
+                                          [](const fs::path& path) { put(path / "w", "weights"); });
   };
   add(1);
   const fs::path second = add(2), third = add(3);
