@@ -135,6 +135,11 @@ bool waits_for_pm(const RewardState& state) {
   return state.options.follows_pm && state.pm_version.number < 0;
 }
 
+void ask_for_weights(RewardState& state) {
+  if (state.weights_peer)
+    state.ports.announce(*state.weights_peer, WeightsRequest{"pm", state.pm_version.number});
+}
+
 // One batch of trajectories, or one work item.
 bool step(RewardState& state, const metrics::RewardMetrics& metrics) {
   if (waits_for_pm(state) || (state.trajectories.empty() && state.items.empty())) return false;
@@ -208,8 +213,10 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
           s.ports.acknowledge(it->second.first, it->second.second);
           s.unacknowledged.erase(it);
         }
-        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp)
-          s.ports.announce(event.from, WeightsRequest{"pm", s.pm_version.number});
+        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp) {
+          s.weights_peer = event.from;
+          ask_for_weights(s);
+        }
       },
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });
@@ -218,6 +225,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
+        ask_for_weights(s);  // an announcement may be lost, a file may not read
         return s.loop.report(
             s.loop.read(),
             waits_for_pm(s) ? "waiting for PM weights"

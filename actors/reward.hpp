@@ -47,6 +47,7 @@ struct RewardState {
   WorkClient work;
   Outbox scored;
   transport::LinkId trajectory_link = 0, weights_link = 0;
+  std::optional<Peer> weights_peer;  // known once the link is up
   std::deque<From<rl::Trajectory>> trajectories;
   std::deque<WorkItem> items;
   // Trajectories the replay buffer does not own yet; two of one work id when its lease was issued

@@ -50,6 +50,13 @@ void apply_weights(RolloutState& state, const WeightsReady& ready,
   }
 }
 
+void ask_for_weights(RolloutState& state) {
+  if (state.weights_peer)
+    state.ports.announce(
+        *state.weights_peer,
+        WeightsRequest{"policy", state.ready ? state.engine->version().number : -1});
+}
+
 // Begins what has waited for the version that is here now.
 void begin_early(RolloutState& state) {
   std::deque<WorkItem> early;
@@ -124,9 +131,10 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
         (void)s.work.handle(event);
         for (int64_t id : s.trajectories.handle(event)) s.work.release(id);
         for (int64_t id : s.pairs.handle(event)) s.work.release(id);
-        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp)
-          s.ports.announce(event.from,
-                           WeightsRequest{"policy", s.ready ? s.engine->version().number : -1});
+        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp) {
+          s.weights_peer = event.from;
+          ask_for_weights(s);
+        }
       },
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });
@@ -138,6 +146,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
+        ask_for_weights(s);  // an announcement may be lost, a file may not read
         std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
                            : s.jobs.empty()                     ? "waiting for work"
                                             : std::to_string(s.jobs.size()) + " jobs, " +

@@ -66,6 +66,7 @@ struct RolloutState {
   ComputeLoop loop;
   bool ready = false;
   transport::LinkId weights_link = 0;
+  std::optional<Peer> weights_peer;  // known once the link is up
   model::EngineStats last_stats;
   int64_t revisions = 0, changed = 0;
 };
