@@ -145,7 +145,8 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name,
       },
       [self](const From<Finish>& m) {
         auto& s = self->state;
-        if (s.finishing) return;
+        // The assignment before it was lost: the supervisor makes both again.
+        if (s.finishing || (m.message.complete && !s.assigned)) return;
         s.finishing = true;
         for (const auto& [name, role] : s.roles)
           self->send(role, FinishRole{m.message.checkpoint, m.message.complete});

@@ -91,9 +91,11 @@ std::string manifest_id(const fs::path& path, const config::RunConfig& config) {
   return id;
 }
 
-bool rl_is_done(const fs::path& ledger) {
-  if (!fs::exists(ledger)) return false;
-  const auto stage = store::Ledger::open_read_only(ledger).stage("rl");
+// Done by the ledger, or its result is written and the ledger does not say so yet.
+bool rl_is_done(const actors::RunPaths& paths) {
+  if (fs::exists(paths.weights() / "rl_cai")) return true;
+  if (!fs::exists(paths.ledger())) return false;
+  const auto stage = store::Ledger::open_read_only(paths.ledger()).stage("rl");
   return stage && stage->state == store::StageState::kDone;
 }
 
@@ -118,7 +120,7 @@ RunDirectory open_run_directory(const config::RunConfig& config) {
           run.paths.run.string() + " holds a run with other settings that cannot change: " +
           join(difference.refused) + "; expected them as they were, or another run.name");
     run.accepted = difference.accepted;
-    if (original.rl.updates != config.rl.updates && rl_is_done(run.paths.ledger()))
+    if (original.rl.updates != config.rl.updates && rl_is_done(run.paths))
       throw std::runtime_error(run.paths.run.string() + ": rl.updates: the rl stage is done with " +
                                std::to_string(original.rl.updates) +
                                " updates; expected this value, or another run.name");

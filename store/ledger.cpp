@@ -101,7 +101,11 @@ size_t Ledger::reopen(const std::string& selected, Reopen to) {
     db.execute("DELETE FROM records WHERE work_id IN (" + selected + ")");
     db.execute("UPDATE work SET state = 'pending' WHERE id IN (" + selected + ")");
   } else {
-    db.execute("UPDATE work SET state = 'recorded' WHERE id IN (" + selected + ")");
+    // Trained before its record came, which then never did: its work is to be done again.
+    db.execute(
+        "UPDATE work SET state = CASE WHEN id IN (SELECT work_id FROM records) THEN 'recorded' "
+        "ELSE 'pending' END WHERE id IN (" +
+        selected + ")");
   }
   return static_cast<size_t>(db.changes());
 }

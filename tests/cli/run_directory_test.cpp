@@ -78,5 +78,19 @@ TEST_F(RunDirectoryTest, UpdatesAreFixedOnceTheRlStageIsDone) {
   EXPECT_TRUE(open_run_directory(with_updates(8)).accepted.empty());
 }
 
+// Killed after the result was written and before the ledger said so.
+TEST_F(RunDirectoryTest, UpdatesAreFixedOnceTheResultIsThere) {
+  set_rl(StageState::kRunning);
+  std::filesystem::create_directories(open_run_directory(with_updates(8)).paths.weights() /
+                                      "rl_cai");
+  try {
+    (void)open_run_directory(with_updates(30));
+    FAIL() << "expected a refusal";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("rl.updates: the rl stage is done"), std::string::npos)
+        << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace charter::cli

@@ -157,6 +157,15 @@ TEST_F(LedgerTest, RestoringOneModelLeavesTheOthersTraining) {
   EXPECT_FALSE(ledger.record({1, "preference", "again", 0, 0}));
 }
 
+TEST_F(LedgerTest, WhatWasTrainedBeforeItsRecordCameIsPendingAgain) {
+  ledger.add_work(items(1));
+  const int64_t id = 1;
+  ledger.mark_trained("pm", 0, 9, std::span(&id, 1));
+  EXPECT_EQ(ledger.restore_to("pm", 0, 1, Reopen::kRecorded), 1u);
+  EXPECT_EQ(ledger.find(1)->state, WorkState::kPending);
+  EXPECT_TRUE(ledger.record({1, "preference", "late", 0, 0}));
+}
+
 TEST_F(LedgerTest, ABatchIsAllOrNothing) {
   ledger.add_work(items(2));
   EXPECT_THROW(ledger.batch([&] {
