@@ -40,6 +40,8 @@ struct Kernels {
   void (*row_exp)(float* x, int64_t n, float scale, float shift, float factor);
   // x = exp(x - max(x)), in place; returns the sum and writes the maximum.
   float (*softmax_row)(float* x, int64_t n, float* max);
+  // sum(x^2) of a row; float within blocks of 1024, double across them.
+  double (*sum_squares)(const float* x, int64_t n);
   void (*scale)(float* x, int64_t n, float factor);  // x *= factor
   void (*add)(const float* x, int64_t n, float* y);  // y += x
 

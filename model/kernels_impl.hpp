@@ -137,6 +137,18 @@ float softmax_row(float* x, int64_t n, float* max) {
   return sum;
 }
 
+double sum_squares(const float* x, int64_t n) {
+  double sum = 0;
+  for (int64_t begin = 0; begin < n; begin += 1024) {
+    const int64_t end = std::min(n, begin + 1024);
+    float part = 0;
+#pragma omp simd reduction(+ : part)
+    for (int64_t i = begin; i < end; ++i) part += x[i] * x[i];
+    sum += part;
+  }
+  return sum;
+}
+
 void scale(float* x, int64_t n, float factor) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) x[i] *= factor;
@@ -161,6 +173,7 @@ const Kernels CHARTER_KERNELS = {
     .row_entropy = row_entropy,
     .row_exp = row_exp,
     .softmax_row = softmax_row,
+    .sum_squares = sum_squares,
     .scale = scale,
     .add = add,
     .panel = kPanel,

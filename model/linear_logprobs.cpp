@@ -83,7 +83,7 @@ struct LinearLogprobs : Function<LinearLogprobs> {
       const at::Tensor &hidden = saved[0], &weight = saved[1];
       const int64_t n = hidden.size(0), slice = ctx->saved_data["slice"].toInt();
       const at::Tensor scaled = hidden * g;
-      at::Tensor dw = at::empty_like(weight);
+      at::Tensor dw = n > 0 ? at::empty_like(weight) : at::zeros_like(weight);
       for (int64_t begin = 0, i = 4; begin < n; begin += slice, ++i) {
         const int64_t count = std::min(slice, n - begin);
         const at::Tensor scores = saved.size() > 4

@@ -5,11 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <set>
 #include <stdexcept>
+#include <vector>
+
+#include "model/kernels.hpp"
+#include "model/parallel.hpp"
 
 namespace charter::model {
 namespace {
+
+constexpr int64_t kNormBlock = 1 << 16;
 
 void require(bool good, const char* name, double got, const char* expected) {
   if (good) return;
@@ -46,6 +53,23 @@ const at::Tensor& find_moment(const std::map<std::string, at::Tensor>& state,
   return found->second;
 }
 
+// The sum of squares. Its order does not depend on the number of threads.
+double square_sum(const at::Tensor& grad) {
+  if (!grad.is_cpu() || !grad.is_contiguous()) {
+    const double norm = at::linalg_vector_norm(grad).item<double>();
+    return norm * norm;
+  }
+  const int64_t n = grad.numel();
+  const float* data = grad.const_data_ptr<float>();
+  std::vector<double> parts(static_cast<size_t>((n + kNormBlock - 1) / kNormBlock));
+  parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      parts[static_cast<size_t>(i)] =
+          kernels().sum_squares(data + i * kNormBlock, std::min(kNormBlock, n - i * kNormBlock));
+  });
+  return std::accumulate(parts.begin(), parts.end(), 0.0);
+}
+
 }  // namespace
 
 double learning_rate(const AdamWOptions& o, int64_t completed_steps) {
@@ -77,22 +101,21 @@ AdamW::AdamW(NamedTensors parameters, AdamWOptions options)
 double AdamW::step(double max_grad_norm) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> values, grads, firsts, seconds;
-  double square_sum = 0.0;
+  double sum = 0.0;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& grad = parameters_[i].second.grad();
     if (!grad.defined()) continue;
-    const double norm =
-        at::linalg_vector_norm(grad, 2, c10::nullopt, false, at::kDouble).item<double>();
-    if (!std::isfinite(norm)) {
+    const double squares = square_sum(grad);
+    if (!std::isfinite(squares)) {
       throw std::runtime_error("gradient of " + parameters_[i].first + " is not finite");
     }
-    square_sum += norm * norm;
+    sum += squares;
     values.push_back(parameters_[i].second);
     grads.push_back(grad);
     firsts.push_back(exp_avg_[i]);
     seconds.push_back(exp_avg_sq_[i]);
   }
-  const double norm = std::sqrt(square_sum);
+  const double norm = std::sqrt(sum);
   const double rate = next_learning_rate();
   ++steps_;
   if (values.empty()) return norm;

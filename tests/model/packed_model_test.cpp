@@ -11,6 +11,7 @@ extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;
 namespace {
 
 TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
+  at::manual_seed(9);
   std::vector<const Kernels*> sets{&kernels_avx2};
   if (__builtin_cpu_supports("avx512f")) sets.push_back(&kernels_avx512);
   for (const Kernels* k : sets) {
@@ -75,6 +76,7 @@ TEST(PackedMatrix, Int8ProductIsWithinTheStepsOfBothSides) {
 }
 
 TEST(PackedMatrix, BfloatProductIsThatOfTheRoundedNumbers) {
+  at::manual_seed(9);
   if (kernels().gemm_panels_bf16 == nullptr) GTEST_SKIP() << "this CPU has no AVX512_BF16";
   for (const auto& [rows, out, in] :
        {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64}, {13, 100, 575}, {33, 24, 576}}) {
@@ -102,6 +104,7 @@ TEST(PackedMatrix, BfloatProductIsThatOfTheRoundedNumbers) {
 }
 
 TEST(PackedMatrix, ARowDoesNotDependOnTheRowsBesideIt) {
+  at::manual_seed(9);
   const auto x = at::randn({37, 576}), w = at::randn({96, 576});
   const PackedMatrix m = pack_matrix(w);
   const auto product = [&](const at::Tensor& rows) {
