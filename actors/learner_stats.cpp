@@ -29,6 +29,7 @@ std::string to_json(const rl::PpoStats& s, const std::vector<int64_t>& versions,
                         {"entropy", s.entropy},
                         {"approx_kl", s.approx_kl},
                         {"clip_ratio", s.clip_ratio},
+                        {"value_clip_ratio", s.value_clip_ratio},
                         {"explained_variance", s.explained_variance},
                         {"grad_norm", s.grad_norm},
                         {"importance_mean", s.importance_mean},
@@ -61,6 +62,7 @@ void show(const rl::PpoStats& s, double kl_coef, const metrics::LearnerMetrics& 
   m.samples_trained.Increment(static_cast<double>(s.samples));
   m.batch.reward_mean.Set(s.reward_mean);
   m.batch.reward_std.Set(s.reward_std);
+  m.batch.rlhf_reward.Set(s.rlhf_reward_mean);
   m.batch.kl_to_ref_k1.Set(s.kl_k1);
   m.batch.kl_to_ref_k3.Set(s.kl_k3);
   m.batch.kl_coef.Set(kl_coef);
@@ -69,11 +71,13 @@ void show(const rl::PpoStats& s, double kl_coef, const metrics::LearnerMetrics& 
   m.importance.clip_ratio.Set(s.importance_clip_ratio);
   m.importance.ess_ratio.Set(s.importance_ess_ratio);
   m.importance.mismatch_kl.Set(s.mismatch_kl);
+  m.importance.logprob_abs_diff.Set(s.logprob_abs_diff_max);
   m.ppo.policy_loss.Set(s.policy_loss);
   m.ppo.value_loss.Set(s.value_loss);
   m.ppo.entropy.Set(s.entropy);
   m.ppo.approx_kl.Set(s.approx_kl);
   m.ppo.clip_ratio.Set(s.clip_ratio);
+  m.ppo.value_clip_ratio.Set(s.value_clip_ratio);
   m.ppo.explained_variance.Set(s.explained_variance);
   m.ppo.grad_norm.Set(s.grad_norm);
   m.ppo.learning_rate.Set(s.learning_rate);

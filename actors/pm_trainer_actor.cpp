@@ -50,6 +50,7 @@ void show(const feedback::PmStats& stats, const metrics::PmTrainerMetrics& metri
   metrics.pm_version.Set(static_cast<double>(stats.version));
   metrics.loss.Set(stats.loss);
   metrics.accuracy_train.Set(stats.accuracy);
+  metrics.margin.Set(stats.margin_mean);
   metrics.label_entropy.Set(stats.label_entropy);
 }
 

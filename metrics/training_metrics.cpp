@@ -21,6 +21,10 @@ BatchMetrics BatchMetrics::make(prometheus::Registry& registry, const prometheus
       .reward_std = make.measured(
           "reward_std",
           "Spread of the batch's PM scores. Worry near 0: nothing left to learn from."),
+      .rlhf_reward = make.measured(
+          "rlhf_reward",
+          "Mean of PM score less the KL penalty: what PPO maximises. Worry if it falls while "
+          "charter_reward_mean rises: the reward is bought with KL."),
       .kl_to_ref_k1 = kl("k1"),
       .kl_to_ref_k3 = kl("k3"),
       .kl_coef = make.measured(
@@ -50,6 +54,11 @@ ImportanceMetrics ImportanceMetrics::make(prometheus::Registry& registry,
                         "KL between engine and trainer log-probs at the same version, nats per "
                         "token. Worry above "
                         "0.01 or 10 times its start: two code paths compute different models."),
+      .logprob_abs_diff = make.measured(
+          "logprob_abs_diff",
+          "Largest difference between engine and trainer log-probs of a token at the same version, "
+          "nats. Worry above 10 times its start: charter_mismatch_kl averages a few bad tokens "
+          "away."),
   };
 }
 
@@ -66,6 +75,10 @@ PpoMetrics PpoMetrics::make(prometheus::Registry& registry, const prometheus::La
           "approx_kl", "KL of one update, nats per token. Worry above 0.05: steps are too long."),
       .clip_ratio = make.measured(
           "clip_ratio", "Share of tokens on which PPO's clip is active. Worry above 0.3."),
+      .value_clip_ratio = make.measured(
+          "value_clip_ratio",
+          "Share of tokens on which the value loss's clip is active. Worry above 0.3: the critic "
+          "wants to move further than one update lets it."),
       .explained_variance = make.measured(
           "explained_variance",
           "1 - Var(returns - values) / Var(returns). Worry if below 0 after 20 updates."),
@@ -120,6 +133,10 @@ PmTrainerMetrics PmTrainerMetrics::make(prometheus::Registry& registry,
                             "PM loss, nats. Worry if it stays at 0.69: it has learnt nothing."),
       .accuracy_train = accuracy("train"),
       .accuracy_held_out = accuracy("held_out"),
+      .margin = make.measured(
+          "pm_margin",
+          "Mean score of the likelier side less the other's on the batch's pairs. Worry if not "
+          "above 0, or if it grows while held-out accuracy does not: it grows too sure."),
       .ece_ratio = make.measured("pm_ece_ratio",
                                  "Expected calibration error on held-out pairs. Worry above 0.1."),
       .brier = make.measured(

@@ -14,6 +14,7 @@ namespace charter::metrics {
 struct BatchMetrics {
   prometheus::Gauge& reward_mean;
   prometheus::Gauge& reward_std;
+  prometheus::Gauge& rlhf_reward;  // a response's score less kl_coef times its KL
   prometheus::Gauge& kl_to_ref_k1;
   prometheus::Gauge& kl_to_ref_k3;
   prometheus::Gauge& kl_coef;
@@ -28,6 +29,7 @@ struct ImportanceMetrics {
   prometheus::Gauge& clip_ratio;
   prometheus::Gauge& ess_ratio;
   prometheus::Gauge& mismatch_kl;
+  prometheus::Gauge& logprob_abs_diff;  // nats, the batch's largest, at the same version
 
   static ImportanceMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
@@ -39,6 +41,7 @@ struct PpoMetrics {
   prometheus::Gauge& entropy;
   prometheus::Gauge& approx_kl;
   prometheus::Gauge& clip_ratio;
+  prometheus::Gauge& value_clip_ratio;
   prometheus::Gauge& explained_variance;
   prometheus::Gauge& grad_norm;
   prometheus::Gauge& learning_rate;
@@ -68,6 +71,7 @@ struct PmTrainerMetrics {
   prometheus::Gauge& loss;
   prometheus::Gauge& accuracy_train;
   prometheus::Gauge& accuracy_held_out;
+  prometheus::Gauge& margin;  // in scores, over the batch's pairs that have a likelier side
   prometheus::Gauge& ece_ratio;
   prometheus::Gauge& brier;
   prometheus::Gauge& label_entropy;  // nats; log 2 = 0.693 is a judge that knows nothing
