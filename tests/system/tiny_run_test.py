@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 
 BINARY = os.environ["CHARTER_BINARY"]
 MAKE_MODEL = os.environ["MAKE_TINY_MODEL"]
@@ -184,7 +185,7 @@ class Run:
         pairs = status["evaluation"]["pairs"]
         assert [(p["left"], p["right"]) for p in pairs] == [("base", "sl_cai"), ("base", "rl_cai"), ("sl_cai", "rl_cai")], pairs
         counted = [sum(p[key] for key in ("judged", "identical", "empty", "unjudged")) for p in pairs]
-        assert counted == [4, 4, 4], pairs  # prompts of the evaluation
+        assert counted == [tomllib.loads(self.config.read_text())["eval"]["prompts"]] * 3, pairs  # prompts of the evaluation
 
     def leftovers(self):
         name = f"charter-{self.run_id()}*"
