@@ -19,9 +19,9 @@ constexpr int64_t kMostKeptFloats = 64 << 20;  // logit gradients kept for the w
 
 // Row by row: the log-probability of the target into logprobs (when not null), and, where
 // `gradient`, the logits become onehot(target) - softmax(logits / T), their gradient up to the
-// factor 1/T.
+// factor 1/T. The entropy of the row's distribution into entropies (when not null).
 void reduce_rows(at::Tensor& logits, const int64_t* targets, double temperature, float* logprobs,
-                 bool gradient) {
+                 float* entropies, bool gradient) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
   float* data = logits.mutable_data_ptr<float>();
   const float scale = static_cast<float>(1.0 / temperature);
@@ -31,6 +31,9 @@ void reduce_rows(at::Tensor& logits, const int64_t* targets, double temperature,
       const double lse = kernels().row_logsumexp(row, vocab, scale);
       const double chosen = static_cast<double>(row[targets[r]]) * scale;
       if (logprobs != nullptr) logprobs[r] = static_cast<float>(chosen - lse);
+      if (entropies != nullptr)
+        entropies[r] =
+            static_cast<float>(kernels().row_entropy(row, vocab, scale, static_cast<float>(lse)));
       if (!gradient) continue;
       kernels().row_exp(row, vocab, scale, static_cast<float>(lse), -1.0f);
       row[targets[r]] += 1.0f;
@@ -43,7 +46,7 @@ at::Tensor slice_gradient(const at::Tensor& hidden, const at::Tensor& weight,
                           float* logprobs, bool gradient) {
   at::Tensor scores = matmul_transposed(hidden.narrow(0, begin, n), weight);
   reduce_rows(scores, targets.const_data_ptr<int64_t>() + begin, temperature,
-              logprobs == nullptr ? nullptr : logprobs + begin, gradient);
+              logprobs == nullptr ? nullptr : logprobs + begin, nullptr, gradient);
   return scores;
 }
 
@@ -122,27 +125,15 @@ TokenScores linear_token_scores(const at::Tensor& hidden, const at::Tensor& weig
                                 const at::Tensor& targets, double temperature, int64_t slice) {
   const at::NoGradGuard no_grad;
   check_targets(targets, weight.size(0));
-  const int64_t n = hidden.size(0), vocab = weight.size(0);
+  const int64_t n = hidden.size(0);
   const at::Tensor ids = targets.contiguous();
-  const auto* id = ids.const_data_ptr<int64_t>();
   TokenScores result{at::empty({n}, hidden.options()), at::empty({n}, hidden.options())};
-  auto* logprobs = result.logprobs.mutable_data_ptr<float>();
-  auto* entropies = result.entropies.mutable_data_ptr<float>();
-  const auto scale = static_cast<float>(1.0 / temperature);
-  for (int64_t first = 0; first < n; first += slice) {
-    const at::Tensor logits =
-        matmul_transposed(hidden.narrow(0, first, std::min(slice, n - first)), weight);
-    const float* rows = logits.const_data_ptr<float>();
-    parallel_for(0, logits.size(0), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const float* row = rows + r * vocab;
-        const double lse = kernels().row_logsumexp(row, vocab, scale);
-        const double chosen = static_cast<double>(row[id[first + r]]) * scale;
-        logprobs[first + r] = static_cast<float>(chosen - lse);
-        entropies[first + r] =
-            static_cast<float>(kernels().row_entropy(row, vocab, scale, static_cast<float>(lse)));
-      }
-    });
+  for (int64_t begin = 0; begin < n; begin += slice) {
+    at::Tensor scores =
+        matmul_transposed(hidden.narrow(0, begin, std::min(slice, n - begin)), weight);
+    reduce_rows(scores, ids.const_data_ptr<int64_t>() + begin, temperature,
+                result.logprobs.mutable_data_ptr<float>() + begin,
+                result.entropies.mutable_data_ptr<float>() + begin, /*gradient=*/false);
   }
   return result;
 }

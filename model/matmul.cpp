@@ -79,28 +79,6 @@ Rows rows_of(const View& a, int64_t begin, int64_t end, int64_t k0, int64_t dept
   return {turned, turned_stride(depth)};
 }
 
-// A product of few columns, the low rank of an adapter: b [k, n] is small and read in place.
-void multiply_narrow(const View& a, const View& b, int64_t m, int64_t k, int64_t n, float* c,
-                     int64_t ldc, bool accumulate) {
-  const int threads = at::get_num_threads();
-  const int64_t turned_size = a.column == 1 ? 0 : kRows * turned_stride(std::min(k, kDepth));
-  const auto turned = std::make_unique_for_overwrite<float[]>(threads * turned_size);
-  const bool turn_b = b.column != 1;
-  const auto columns = std::make_unique_for_overwrite<float[]>(turn_b ? k * n : 0);
-  if (turn_b) kernels().transpose(b.data, b.column, n, k, columns.get(), n);
-  const View right = turn_b ? View{columns.get(), n, 1} : b;
-  Team::run(threads, [&](Team& team, int member) {
-    team.for_range(m, kRows, [&](int64_t begin, int64_t end) {
-      for (int64_t k0 = 0; k0 < k; k0 += kDepth) {
-        const int64_t depth = std::min(kDepth, k - k0);
-        const Rows rows = rows_of(a, begin, end, k0, depth, turned.get() + member * turned_size);
-        kernels().small_gemm(rows.data, rows.stride, end - begin, right.at(k0, 0), right.row, depth,
-                             n, c + begin * ldc, ldc, accumulate || k0 > 0);
-      }
-    });
-  });
-}
-
 struct MatmulTransposed : Function<MatmulTransposed> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight) {
     ctx->save_for_backward({x, weight});
@@ -129,8 +107,8 @@ void matmul_into(const at::Tensor& a, const at::Tensor& b, at::Tensor& c, bool a
   if (k == 0 && !accumulate) c.zero_();
   const int64_t ldc = c.stride(0), depth = std::min(k, kDepth);
   float* out = c.mutable_data_ptr<float>();
-  if (n < kernels().panel && n % kNarrow == 0)
-    return multiply_narrow(left, right, m, k, n, out, ldc, accumulate);
+  const int64_t panel = kernels().panel;
+  const bool narrow = n < panel && n % kNarrow == 0;  // the low rank of an adapter
   const int threads = at::get_num_threads();
   const int64_t turned_size = left.column == 1 ? 0 : kRows * turned_stride(depth);
   const auto packed = std::make_unique_for_overwrite<float[]>(panels_of(std::min(n, kWidth)) *
@@ -145,9 +123,14 @@ void matmul_into(const at::Tensor& a, const at::Tensor& b, at::Tensor& c, bool a
         team.for_range(m, kRows, [&](int64_t begin, int64_t end) {
           const Rows rows =
               rows_of(left, begin, end, k0, block.depth, turned.get() + member * turned_size);
-          kernels().gemm_panels(rows.data, rows.stride, end - begin, block.packed, block.width,
-                                block.depth, 0, panels_of(block.width), out + begin * ldc + n0, ldc,
-                                accumulate || k0 > 0);
+          float* target = out + begin * ldc + n0;
+          const bool add = accumulate || k0 > 0;
+          if (narrow)  // the one panel is a matrix of rows `panel` apart
+            kernels().small_gemm(rows.data, rows.stride, end - begin, block.packed, panel,
+                                 block.depth, n, target, ldc, add);
+          else
+            kernels().gemm_panels(rows.data, rows.stride, end - begin, block.packed, block.width,
+                                  block.depth, 0, panels_of(block.width), target, ldc, add);
         });
       }
     }
