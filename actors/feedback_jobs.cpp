@@ -67,8 +67,9 @@ void finish_judgement(FeedbackState& state, int64_t id, const metrics::FeedbackM
   // A row settles the pair, and from then on only a restore reads it: it is written when the PM
   // trainer has the preference. Should this process die before, the pair is issued again; should
   // the trainer die after, the row brings the preference back.
-  if (!online) state.work.record(record, id);
-  if (online) {
+  if (!online) {
+    state.work.record(record, id);
+  } else {
     state.unrecorded.emplace(id, std::move(record));
     state.preferences.push(Preference{.work_id = id,
                                       .prompt = r.prompt,
