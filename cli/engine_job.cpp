@@ -12,7 +12,7 @@
 
 #include "cli/environment.hpp"
 #include "cli/machine_probe.hpp"
-#include "model/model_files.hpp"
+#include "cli/row_prompt.hpp"
 #include "model/packed_model.hpp"
 #include "model/transformer.hpp"
 
@@ -22,6 +22,11 @@ void add_engine_options(CLI::App& command, EngineArguments& a) {
   command.add_option("--model", a.model, "GGUF file or directory; default CHARTER_MODEL");
   command.add_option("--in", a.in, "JSONL, - for standard input")->capture_default_str();
   command.add_option("--out", a.out, "JSONL, - for standard output")->capture_default_str();
+  command
+      .add_option("--chat-format", a.chat_format,
+                  "writes messages, instead of the model's own template and its default system "
+                  "message")
+      ->check(CLI::IsMember({"chatml", "llama3", "mistral", "plain"}));
   command.add_option("--batch", a.batch, "sequences at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -41,7 +46,7 @@ void add_engine_options(CLI::App& command, EngineArguments& a) {
                    "that holds the rows");
 }
 
-EngineJob load_engine(const EngineArguments& arguments) {
+EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) {
   const auto start = std::chrono::steady_clock::now();
   const int32_t cores = std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()));
   at::set_num_threads(arguments.threads > 0 ? arguments.threads : cores);
@@ -51,6 +56,7 @@ EngineJob load_engine(const EngineArguments& arguments) {
   model::check_tensors(files);
 
   EngineJob job;
+  job.chat = chat_template_for(input, arguments.chat_format, files);
   job.config = files.config;
   job.context = std::min(arguments.context, files.config.max_position);
   job.tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
@@ -64,24 +70,6 @@ EngineJob load_engine(const EngineArguments& arguments) {
   job.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return job;
-}
-
-std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
-                                   int64_t reserve) {
-  const std::string text = row.text("prompt");
-  std::vector<int32_t> tokens = job.tokenizer->encode(text);
-  if (tokens.empty()) feedback::fail(*row.file, row.line, "key 'prompt' is empty");
-  const auto first = job.tokenizer->spec().prepend_id;
-  if (first && tokens.front() != *first) tokens.insert(tokens.begin(), *first);
-  const auto length = static_cast<int64_t>(tokens.size());
-  if (length + reserve > job.context) {
-    feedback::fail(*row.file, row.line,
-                   "prompt is " + std::to_string(length) + " tokens, expected at most " +
-                       std::to_string(std::max<int64_t>(0, job.context - reserve)) +
-                       ": the context is " + std::to_string(job.context) + ", and " +
-                       std::to_string(reserve) + " more must fit");
-  }
-  return tokens;
 }
 
 void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,

@@ -2,12 +2,14 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/jsonl.hpp"
+#include "model/chat_format.hpp"
 #include "model/engine.hpp"
-#include "model/model_config.hpp"
+#include "model/model_files.hpp"
 
 namespace CLI {
 class App;
@@ -17,7 +19,8 @@ namespace charter::cli {
 
 struct EngineArguments {
   std::string model, in = "-", out = "-";
-  std::string precision = "float32";  // float32, int8
+  std::string chat_format;            // of conversations; "": the model's own template
+  std::string precision = "float32";  // float32, bfloat16, int8
   int32_t batch = 32;                 // sequences at once
   int64_t context = 2048;             // tokens, prompt and response; at most the model's
   int64_t prefix_cache_mib = 256;
@@ -32,17 +35,14 @@ struct EngineJob {
   model::ModelConfig config;
   std::shared_ptr<const model::Tokenizer> tokenizer;
   std::unique_ptr<model::Engine> engine;
-  int64_t context = 0;      // tokens
-  double load_seconds = 0;  // read and packed
+  std::optional<model::ChatTemplate> chat;  // of the rows that are conversations
+  int64_t context = 0;                      // tokens
+  double load_seconds = 0;                  // read and packed
 };
 
-// Throws std::runtime_error for a model that cannot be read.
-[[nodiscard]] EngineJob load_engine(const EngineArguments& arguments);
-
-// Token ids of a prompt, after the begin-of-text token where the model wants one. Throws
-// std::runtime_error "FILE:LINE: ..." when it is empty or leaves no room for `reserve` tokens.
-[[nodiscard]] std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
-                                                 int64_t reserve);
+// input: the rows it will run. Throws std::runtime_error for a model that cannot be read, or whose
+// chat template is unknown when a row is a conversation.
+[[nodiscard]] EngineJob load_engine(const EngineArguments& arguments, const InputRows& input);
 
 // Runs all requests; calls done(i, completion of requests[i]) in their order. Ids are set here.
 void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,

@@ -1,4 +1,4 @@
-// charter generate: {id?, prompt} in, {id, text, tokens, logprobs, finish} out.
+// charter generate: {id?, prompt or messages} in, {id, text, tokens, logprobs, finish} out.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "cli/engine_job.hpp"
 #include "cli/output_file.hpp"
+#include "cli/row_prompt.hpp"
 #include "feedback/counter_rng.hpp"
 
 namespace charter::cli {
@@ -36,25 +37,15 @@ const char* name(model::FinishReason reason) {
   return "cancelled";
 }
 
-// The model ends its answer with its end-of-text token; chat models may name another in the
-// tokenizer than in the config.
-std::vector<int32_t> stop_tokens(const EngineJob& job) {
-  std::vector<int32_t> ids;
-  if (job.config.eos_id) ids.push_back(static_cast<int32_t>(*job.config.eos_id));
-  const auto other = job.tokenizer->spec().eos_id;
-  if (other && (ids.empty() || ids.front() != *other)) ids.push_back(*other);
-  return ids;
-}
-
 void run_generate(const GenerateArguments& arguments) {
   const InputRows input(arguments.engine.in);
-  input.require_text("prompt");
-  EngineJob job = load_engine(arguments.engine);
+  require_prompts(input);
+  EngineJob job = load_engine(arguments.engine, input);
   std::vector<model::GenerationRequest> requests(input.rows.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].prompt = encode_prompt(job, input.rows[i], 1);
     requests[i].sampling = arguments.sampling;
-    requests[i].sampling.stop_tokens = stop_tokens(job);
+    add_stops(job, input.rows[i], requests[i].sampling);
     requests[i].sampling.seed = feedback::draw_bits({.seed = arguments.seed, .work_id = i});
   }
   OutputFile output(arguments.engine.out);
@@ -79,7 +70,9 @@ void run_generate(const GenerateArguments& arguments) {
 
 void add_generate(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "generate", "answer prompts: JSONL of {id?, prompt} in, {id, text, tokens, logprobs} out");
+      "generate",
+      "answer prompts: JSONL of {id?, prompt} or {id?, messages: [{role, content}]} in, {id, text, "
+      "tokens, logprobs, finish} out");
   const auto a = std::make_shared<GenerateArguments>();
   add_engine_options(*command, a->engine);
   command->add_option("--max-new-tokens", a->sampling.max_new_tokens, "of each answer")

@@ -1,6 +1,6 @@
-// charter score: {id?, prompt, continuation} in, {id, logprob, tokens, logprobs} out. Prompt and
-// continuation are tokenized apart, so that a continuation's score does not depend on how its first
-// characters would merge with the prompt's last.
+// charter score: {id?, prompt or messages, continuation} in, {id, logprob, tokens, logprobs} out.
+// Prompt and continuation are tokenized apart, so that a continuation's score does not depend on
+// how its first characters would merge with the prompt's last.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/engine_job.hpp"
 #include "cli/output_file.hpp"
+#include "cli/row_prompt.hpp"
 
 namespace charter::cli {
 namespace {
@@ -33,9 +34,9 @@ model::GenerationRequest request_of(const EngineJob& job, const feedback::JsonRo
 
 void run_score(const ScoreArguments& arguments) {
   const InputRows input(arguments.engine.in);
-  input.require_text("prompt");
+  require_prompts(input);
   input.require_text("continuation");
-  EngineJob job = load_engine(arguments.engine);
+  EngineJob job = load_engine(arguments.engine, input);
   std::vector<model::GenerationRequest> requests;
   for (const feedback::JsonRow& row : input.rows) {
     requests.push_back(request_of(job, row, arguments.temperature));
@@ -62,7 +63,9 @@ void run_score(const ScoreArguments& arguments) {
 
 void add_score(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "score", "log-probability of given continuations: JSONL of {id?, prompt, continuation} in");
+      "score",
+      "log-probability of given continuations: JSONL of {id?, prompt, continuation} or {id?, "
+      "messages: [{role, content}], continuation} in, {id, logprob, tokens, logprobs} out");
   const auto a = std::make_shared<ScoreArguments>();
   add_engine_options(*command, a->engine);
   command->add_option("--temperature", a->temperature, "divides the logits")

@@ -50,11 +50,39 @@ TEST_F(WithModel, RefusesBadPromptFiles) {
         .expect_refused(1, scratch_.at("none.jsonl"));
   }
   expect_refused("tokenize", "{\"prompt\": \"a\"}\n", ":1: key 'text' is missing");
-  expect_refused("generate", "{\"text\": \"a\"}\n", ":1: key 'prompt' is missing");
+  expect_refused("generate", "{\"text\": \"a\"}\n",
+                 ":1: keys 'prompt' and 'messages' are missing, expected one of them");
   expect_refused("generate", "{\"prompt\": 3}\n", ":1: key 'prompt' is a number");
   expect_refused("generate", "{\"prompt\": \"a\"}\n{\"prompt\": \"\"}\n",
                  ":2: key 'prompt' is empty");
   expect_refused("score", "{\"prompt\": \"a\"}\n", ":1: key 'continuation' is missing");
+}
+
+TEST_F(WithModel, RefusesWhatIsNoConversation) {
+  const std::string good = R"({"messages": [{"role": "user", "content": "Hi"}]})";
+  for (
+      const auto& [row, why] : std::vector<std::pair<std::string, std::string>>{
+          {R"({"prompt": "a", "messages": []})",
+           "keys 'prompt' and 'messages' are both there, expected one of them"},
+          {R"({"messages": "Hi"})", "key 'messages' is a string, expected an array"},
+          {R"({"messages": []})", "key 'messages' ends without a message of the user"},
+          {R"({"messages": ["Hi"]})", "messages[0]: expected an object with the texts"},
+          {R"({"messages": [{"role": "user"}]})", "messages[0]: expected an object with the texts"},
+          {R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "tool", "content": ""}]})",
+           "messages[1]: role \"tool\", expected user, assistant or, first, system"},
+          {R"({"messages": [{"role": "user", "content": ""}, {"role": "system", "content": ""}]})",
+           "messages[1]: role \"system\", expected user, assistant or, first, system"},
+          {R"({"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]})",
+           "key 'messages' ends without a message of the user"}}) {
+    expect_refused("generate", good + "\n" + row + "\n", ":2: " + why);
+  }
+  // Of the format: known once the model is read.
+  expect_refused("generate --chat-format plain",
+                 R"({"messages": [{"role": "system", "content": "Be brief."}, )"
+                 R"({"role": "user", "content": "Hi"}]})",
+                 ":1: messages[0].role: \"system\", expected user or assistant: plain turns");
+  run("generate --chat-format gemma --in " + scratch_.write("in.jsonl", good))
+      .expect_refused(2, "--chat-format: gemma not in {chatml,llama3,mistral,plain}");
 }
 
 TEST_F(WithModel, RefusesAPromptLongerThanTheContext) {
@@ -133,6 +161,52 @@ TEST_F(WithModel, GenerateIsReproducibleAndScoreAgrees) {
   double sum = 0;
   for (const double logprob : greedy[0]["logprobs"]) sum += logprob;
   EXPECT_NEAR(scored[0]["logprob"].get<double>(), sum, 1e-3);
+}
+
+TEST_F(WithModel, AConversationIsWrittenByTheModelsTemplate) {
+  SKIP_UNLESS_DEFAULT_MODEL();  // its template and default system message
+  const std::string question = "What is the capital of France?";
+  const std::string turn = "<|im_start|>user\n" + question + "<|im_end|>\n<|im_start|>assistant\n";
+  const std::string system =
+      "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
+      "Face<|im_end|>\n";
+  const nlohmann::json messages = {{{"role", "user"}, {"content", question}}};
+  const auto generate = [&](const nlohmann::json& row, const std::string& options = "") {
+    const auto rows = lines(run("generate --temperature 0 --max-new-tokens 24 " + options +
+                                " --in " + scratch_.write("in.jsonl", row.dump()))
+                                .out);
+    return rows.size() == 1 ? rows[0] : nlohmann::json::object();
+  };
+  const auto answer = generate({{"messages", messages}});
+  EXPECT_EQ(answer, generate({{"prompt", system + turn}}));
+  EXPECT_NE(answer.value("text", "").find("Paris"), std::string::npos) << answer;
+  EXPECT_EQ(answer.value("finish", ""), "stop_token");
+  // A named format leaves the model's system message out.
+  EXPECT_EQ(generate({{"messages", messages}}, "--chat-format chatml"),
+            generate({{"prompt", turn}}));
+
+  const auto score = [&](nlohmann::json row) {
+    row["continuation"] = "The capital of France is Paris.";
+    return lines(run("score --in " + scratch_.write("in.jsonl", row.dump())).out).at(0);
+  };
+  EXPECT_EQ(score({{"messages", messages}}), score({{"prompt", system + turn}}));
+}
+
+TEST_F(WithModel, APlainConversationEndsWhereTheNextTurnBegins) {
+  SKIP_UNLESS_DEFAULT_MODEL();
+  // Five answered turns teach the model to go on with "\n\nHuman:" by itself.
+  nlohmann::json messages;
+  for (const char* word : {"cat", "dog", "cow", "pig", "hen"}) {
+    messages.push_back({{"role", "user"}, {"content", std::string("Say ") + word}});
+    messages.push_back({{"role", "assistant"}, {"content", word}});
+  }
+  messages.push_back({{"role", "user"}, {"content", "Say fox"}});
+  const std::string in = scratch_.write("in.jsonl", nlohmann::json{{"messages", messages}}.dump());
+  const auto rows =
+      lines(run("generate --temperature 0 --max-new-tokens 24 --chat-format plain --in " + in).out);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["text"], " fox");
+  EXPECT_EQ(rows[0]["finish"], "stop_string");
 }
 
 TEST_F(WithModel, ImportWritesADirectoryThatTokenizesAlike) {

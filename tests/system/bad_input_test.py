@@ -245,6 +245,17 @@ def model_cases(new, model):
         case.set("models.base", copy).refused(pattern).leaves(*FRAME)
         shutil.copy(model / file, copy / file)
         case.works()
+    case = new("chat template of an unknown format")
+    copy = case.folder / "model"
+    shutil.copytree(model, copy)
+    write(copy / "chat_template.jinja", "<start_of_turn>{{ role }}")
+    chat = write(case.folder / "chat.jsonl", json.dumps({"messages": [{"role": "user", "content": "Hi"}]}) + "\n")
+    text = write(case.folder / "text.jsonl", json.dumps({"prompt": "Hi"}) + "\n")
+    generate = ("generate", "--model", copy, "--max-new-tokens", "1", "--in")
+    case.refused(r'/model: unknown chat template "<start_of_turn>.*--chat-format', *generate, chat)
+    for arguments in ((text,), (chat, "--chat-format", "chatml")):
+        if (done := case.start(*generate, *arguments)).returncode != 0:
+            case.fail("expected an answer: a raw prompt needs no template, a named format neither", done)
     case = new("model missing")
     case.set("models.base", case.folder / "none").refused(r"/none: .*(GGUF|No such)").leaves(*FRAME)
     case.set("models.base", model).works()

@@ -1,0 +1,117 @@
+#include "cli/row_prompt.hpp"
+
+#include <algorithm>
+#include <exception>
+
+#include "model/input_error.hpp"
+
+namespace charter::cli {
+namespace {
+
+constexpr const char* kText = "prompt";
+constexpr const char* kConversation = "messages";
+
+[[noreturn]] void refuse(const feedback::JsonRow& row, const std::string& why) {
+  feedback::fail(*row.file, row.line, model::one_line(why));
+}
+
+std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
+  std::vector<model::ChatMessage> messages;
+  for (const nlohmann::json& value : row.array(kConversation)) {
+    const std::string where = "messages[" + std::to_string(messages.size()) + "]";
+    const auto text = [&](const char* key) {
+      const auto found = value.is_object() ? value.find(key) : value.end();
+      if (found == value.end() || !found->is_string())
+        refuse(row, where + ": expected an object with the texts 'role' and 'content'");
+      return found->get<std::string>();
+    };
+    messages.push_back({.role = text("role"), .content = text("content")});
+    const std::string& role = messages.back().role;
+    if (role == "user" || role == "assistant" || (role == "system" && messages.size() == 1))
+      continue;
+    refuse(row, where + ": role \"" + role + "\", expected user, assistant or, first, system");
+  }
+  if (messages.empty() || messages.back().role != "user")
+    refuse(row, "key 'messages' ends without a message of the user to answer");
+  return messages;
+}
+
+std::vector<int32_t> encode_text(const EngineJob& job, const feedback::JsonRow& row) {
+  std::vector<int32_t> tokens = job.tokenizer->encode(row.text(kText));
+  if (tokens.empty()) refuse(row, "key 'prompt' is empty");
+  const auto first = job.tokenizer->spec().prepend_id;
+  if (first && tokens.front() != *first) tokens.insert(tokens.begin(), *first);
+  return tokens;
+}
+
+std::vector<int32_t> encode_conversation(const EngineJob& job, const feedback::JsonRow& row) {
+  try {
+    return model::encode_chat(*job.tokenizer, job.chat.value(), conversation(row),
+                              /*generation_prompt=*/true);
+  } catch (const std::invalid_argument& error) {  // the format has no system message
+    refuse(row, error.what());
+  } catch (const model::InputError& error) {  // the vocabulary lacks a marker
+    refuse(row, error.what());
+  }
+}
+
+void add(std::vector<int32_t>& ids, int32_t id) {
+  if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+}
+
+}  // namespace
+
+void require_prompts(const InputRows& input) {
+  for (const feedback::JsonRow& row : input.rows) {
+    if (row.has(kText) == row.has(kConversation))
+      refuse(row, std::string("keys 'prompt' and 'messages' are ") +
+                      (row.has(kText) ? "both there" : "missing") + ", expected one of them");
+    if (row.has(kConversation)) {
+      (void)conversation(row);
+    } else if (row.text(kText).empty()) {
+      refuse(row, "key 'prompt' is empty");
+    }
+  }
+}
+
+std::optional<model::ChatTemplate> chat_template_for(const InputRows& input,
+                                                     const std::string& named,
+                                                     const model::ModelFiles& files) {
+  const auto is_conversation = [](const feedback::JsonRow& row) { return row.has(kConversation); };
+  if (std::none_of(input.rows.begin(), input.rows.end(), is_conversation)) return std::nullopt;
+  if (!named.empty())
+    return model::ChatTemplate{.format = model::chat_format_from_name(named), .default_system = ""};
+  try {
+    return model::detect_chat_template(files.chat_template);
+  } catch (const model::InputError& error) {
+    throw model::InputError(files.source + ": " + error.what() +
+                            ", or a format named by --chat-format");
+  }
+}
+
+std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
+                                   int64_t reserve) {
+  std::vector<int32_t> tokens =
+      row.has(kConversation) ? encode_conversation(job, row) : encode_text(job, row);
+  const auto length = static_cast<int64_t>(tokens.size());
+  if (length + reserve > job.context) {
+    refuse(row, "prompt is " + std::to_string(length) + " tokens, expected at most " +
+                    std::to_string(std::max<int64_t>(0, job.context - reserve)) +
+                    ": the context is " + std::to_string(job.context) + ", and " +
+                    std::to_string(reserve) + " more must fit");
+  }
+  return tokens;
+}
+
+void add_stops(const EngineJob& job, const feedback::JsonRow& row,
+               model::SamplingParams& sampling) {
+  // Chat models may name another end of text in the tokenizer than in the config.
+  if (job.config.eos_id) add(sampling.stop_tokens, static_cast<int32_t>(*job.config.eos_id));
+  if (const auto id = job.tokenizer->spec().eos_id) add(sampling.stop_tokens, *id);
+  if (!row.has(kConversation)) return;
+  const model::ChatFormat format = job.chat.value().format;
+  for (const int32_t id : model::stop_ids(*job.tokenizer, format)) add(sampling.stop_tokens, id);
+  for (std::string& text : model::stop_strings(format)) sampling.stop.push_back(std::move(text));
+}
+
+}  // namespace charter::cli
