@@ -159,6 +159,7 @@ struct Assignment {
   std::string phase;  // of the pipeline
   int64_t lineage = 0;
   std::vector<std::string> roles;  // "rollout/0"
+  int64_t items = 0;  // of work the phase has; a schedule of the learning rate spans it
 };
 
 // supervisor -> node: finish what is under way, write what must be written, answer Finished, exit.
@@ -198,7 +199,7 @@ CHARTER_INSPECT(Batch, x.trajectories)
 CHARTER_INSPECT(WeightsReady, x.model, x.lineage, x.version, x.path, x.checksum, x.bytes)
 CHARTER_INSPECT(WeightsRequest, x.model, x.newer_than)
 CHARTER_INSPECT(Heartbeat, x.node, x.progress, x.metrics_address, x.pss_bytes, x.actors)
-CHARTER_INSPECT(Assignment, x.phase, x.lineage, x.roles)
+CHARTER_INSPECT(Assignment, x.phase, x.lineage, x.roles, x.items)
 CHARTER_INSPECT(Finish, x.checkpoint, x.complete)
 CHARTER_INSPECT(Finished, x.node)
 CHARTER_INSPECT(Fault, x.node, x.actor, x.reason)

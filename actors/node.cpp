@@ -65,7 +65,7 @@ void assign(Self self, const Assignment& assignment) {
   auto models = std::make_shared<PhaseModels>(state.context.paths.weights(), state.context.config);
   prepare_models(*models, phase, assignment.roles);
   for (const auto& role : assignment.roles) {
-    auto handle = spawn_role(self->system(), state.context, models, phase, role);
+    auto handle = spawn_role(self->system(), state.context, models, phase, role, assignment.items);
     self->monitor(handle);
     state.roles.emplace(role, handle);
     state.watch.add(role);

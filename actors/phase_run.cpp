@@ -102,7 +102,10 @@ std::vector<SourceItem> open_items(Run& run, const Phase& phase, int64_t version
 SupervisorOptions supervisor_options(Run& run, const Phase& phase, std::vector<SourceItem> items,
                                      int64_t version) {
   const auto& c = run.config();
-  SupervisorOptions o{.context = run.options.context, .phase = phase, .ledger = run.ledger};
+  SupervisorOptions o{.context = run.options.context,
+                      .phase = phase,
+                      .items = run.ledger->count_by_state(phase.name).total(),
+                      .ledger = run.ledger};
   o.context.wiring.hello.lineage = run.ledger->lineage();
   o.source.phase = phase.name;
   o.source.items = std::move(items);

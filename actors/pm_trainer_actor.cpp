@@ -65,6 +65,7 @@ void complete_batch(PmTrainerState& state, const metrics::PmTrainerMetrics& metr
                             {"margin", stats.margin_mean},
                             {"label_entropy", stats.label_entropy},
                             {"grad_norm", stats.grad_norm},
+                            {"learning_rate", stats.learning_rate},
                             {"tokens", stats.tokens},
                             {"cut", std::exchange(state.cut_in_batch, 0)}};
   state.log.trained(stats.version, ids, json.dump(), [&state, ids] {

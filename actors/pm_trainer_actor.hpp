@@ -26,7 +26,7 @@ struct PmTrainerOptions {
   std::string start;               // snapshot file to start from; "" for pm_init with a new head
   std::string result;              // snapshot file to write at the end
   int64_t batch = 8, max_tokens = 96;
-  double learning_rate = 1e-4;
+  model::AdamWOptions optimizer;
   uint64_t seed = 0;
   std::filesystem::path checkpoints;
   int64_t checkpoint_every = 4;

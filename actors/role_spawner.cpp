@@ -1,6 +1,7 @@
 #include "actors/role_spawner.hpp"
 
 #include "actors/feedback_actor.hpp"
+#include "actors/optimizer_plan.hpp"
 #include "actors/pm_trainer_actor.hpp"
 #include "actors/ppo_learner.hpp"
 #include "actors/reward.hpp"
@@ -18,6 +19,7 @@ struct Spawn {
   std::string role;  // "rollout"
   int32_t index = 0;
   int32_t threads = 1;
+  int64_t items = 0;  // of work the phase has
 
   [[nodiscard]] prometheus::Labels labels() const {
     return {{"run", context.config.run.name}, {"actor", role + "/" + std::to_string(index)}};
@@ -146,7 +148,7 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
   options.result = weights / (options.model + ".safetensors");
   options.batch = rl ? c.rl.pm_batch : c.pm_train.batch;
   options.max_tokens = c.pm_train.max_tokens;
-  options.learning_rate = pmp ? c.pm_train.pmp_learning_rate : c.pm_train.learning_rate;
+  options.optimizer = rl ? online_pm_optimizer(c) : optimizer_options(c, s.phase, s.items);
   options.seed = static_cast<uint64_t>(c.run.seed);
   options.checkpoints = s.context.paths.checkpoints(options.model);
   options.checkpoint_every = rl ? 1 : c.pm_train.checkpoint_every;
@@ -169,7 +171,7 @@ AnyRole spawn_learner(const Spawn& s) {
                          .result = ppo ? "rl_cai" : "sl_cai"};
   options.batch = ppo ? c.rl.batch : c.sl_train.batch;
   options.max_tokens = c.sl_train.max_tokens;
-  options.optimizer.lr = ppo ? c.rl.learning_rate : c.sl_train.learning_rate;
+  options.optimizer = optimizer_options(c, s.phase, s.items);
   options.options = {.epochs = c.rl.epochs,
                      .minibatches = c.rl.minibatches,
                      .lambda = c.rl.lambda,
@@ -219,7 +221,7 @@ void prepare_models(PhaseModels& models, const Phase& phase,
 
 AnyRole spawn_role(caf::actor_system& system, const NodeContext& context,
                    std::shared_ptr<const PhaseModels> models, const Phase& phase,
-                   const std::string& role) {
+                   const std::string& role, int64_t items) {
   const auto slash = role.find('/');
   Spawn spawn{system,
               context,
@@ -227,7 +229,8 @@ AnyRole spawn_role(caf::actor_system& system, const NodeContext& context,
               phase,
               role.substr(0, slash),
               std::stoi(role.substr(slash + 1)),
-              threads_of(context.config, phase, role)};
+              threads_of(context.config, phase, role),
+              items};
   if (spawn.role == "rollout") return spawn_rollout(spawn);
   if (spawn.role == "feedback") return spawn_feedback(spawn);
   if (spawn.role == "reward") return spawn_reward(spawn);

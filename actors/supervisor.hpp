@@ -22,6 +22,7 @@ namespace charter::actors {
 struct SupervisorOptions {
   NodeContext context;  // wiring, paths, configuration
   Phase phase;
+  int64_t items = 0;  // of work the phase has, settled or not
   std::shared_ptr<store::Ledger> ledger;
   PromptSourceOptions source;
   ReplayActorOptions replay;

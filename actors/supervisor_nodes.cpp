@@ -192,7 +192,8 @@ void on_heartbeat(Self self, const From<Heartbeat>& m) {
   if (newcomer || m.message.progress < 0)
     state.ports.announce(m.from, Assignment{.phase = state.options.phase.name,
                                             .lineage = state.options.context.wiring.hello.lineage,
-                                            .roles = node.plan.roles});
+                                            .roles = node.plan.roles,
+                                            .items = state.options.items});
   if (state.finishing)
     state.ports.announce(m.from,
                          Finish{state.ending != State::kRestore, state.ending == State::kDone});

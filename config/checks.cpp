@@ -63,6 +63,10 @@ void check_combinations(const RunConfig& c,
   need(c.rl.minibatches <= c.rl.batch, "rl.minibatches",
        "got " + value_text(c.rl.minibatches) +
            ", expected at most rl.batch = " + value_text(c.rl.batch));
+  const int64_t steps = int64_t{c.rl.updates} * c.rl.epochs * c.rl.minibatches;
+  need(c.rl.warmup < steps, "rl.warmup",
+       "got " + value_text(c.rl.warmup) + ", expected fewer than the " + std::to_string(steps) +
+           " optimizer steps of rl.updates * rl.epochs * rl.minibatches");
 }
 
 }  // namespace charter::config

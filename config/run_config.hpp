@@ -71,8 +71,10 @@ struct SlTrainSection {
   std::string revisions = "all";  // all, final
   int32_t epochs = 1, batch = 8;
   double learning_rate = 2e-4;
-  int32_t max_tokens = 256;      // prompt + response, cut on the left
-  int32_t checkpoint_every = 4;  // batches
+  int32_t warmup = 0;                 // optimizer steps
+  std::string schedule = "constant";  // constant, linear, cosine
+  int32_t max_tokens = 256;           // prompt + response, cut on the left
+  int32_t checkpoint_every = 4;       // batches
 };
 
 struct LabelSection {
@@ -89,6 +91,8 @@ struct PmTrainSection {
   int32_t pmp_pairs = 48, helpfulness_pairs = 24, harmlessness_pairs = 24;
   int32_t batch = 8, max_tokens = 96;
   double pmp_learning_rate = 1e-3, learning_rate = 5e-4;
+  int32_t warmup = 0;
+  std::string schedule = "constant";
   int32_t eval_pairs = 32;
   int32_t checkpoint_every = 4;
 };
@@ -103,6 +107,8 @@ struct RlSection {
   int32_t epochs = 1, minibatches = 1;
   double learning_rate = 1e-4, kl_coef = 0.001, clip_epsilon = 0.2, lambda = 0.95,
          importance_cap = 2.0;
+  int32_t warmup = 0;
+  std::string schedule = "constant";
   int32_t max_staleness = 1;       // eta; 0 is synchronous
   double red_team_fraction = 0.5;  // of the prompts
   bool online_pm = true;

@@ -20,6 +20,7 @@ struct KeyInfo {
 template <class Config, class Visit>
 void for_each_key(Config& c, Visit&& visit) {
   const double big = 1e9;
+  const std::vector<std::string> schedules{"constant", "linear", "cosine"};
   visit("run", "name", c.run.name, KeyInfo{.help = "directory of the run under run.root"});
   visit("run", "root", c.run.root, KeyInfo{.help = "where runs are kept", .on_resume = true});
   visit("run", "seed", c.run.seed,
@@ -166,7 +167,16 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("sl_train", "batch", c.sl_train.batch,
         KeyInfo{.help = "conversations an update", .min = 1, .max = 65536});
   visit("sl_train", "learning_rate", c.sl_train.learning_rate,
-        KeyInfo{.help = "AdamW, constant", .min = 0, .max = 1});
+        KeyInfo{.help = "AdamW", .min = 0, .max = 1});
+  visit("sl_train", "warmup", c.sl_train.warmup,
+        KeyInfo{.help = "over these the rate rises to learning_rate",
+                .unit = "optimizer steps",
+                .min = 0,
+                .max = big});
+  visit("sl_train", "schedule", c.sl_train.schedule,
+        KeyInfo{.help = "of the rate after the warm-up; linear and cosine fall to 0 at the end of "
+                        "the conversations there are when the stage begins",
+                .choices = schedules});
   visit("sl_train", "max_tokens", c.sl_train.max_tokens,
         KeyInfo{.help = "of a conversation; longer ones lose their beginning",
                 .unit = "tokens",
@@ -209,6 +219,16 @@ void for_each_key(Config& c, Visit&& visit) {
         KeyInfo{.help = "AdamW, on scored answers", .min = 0, .max = 1});
   visit("pm_train", "learning_rate", c.pm_train.learning_rate,
         KeyInfo{.help = "AdamW, on preferences; also of the online PM", .min = 0, .max = 1});
+  visit("pm_train", "warmup", c.pm_train.warmup,
+        KeyInfo{.help = "as in sl_train, on scored answers and again on preferences; the online PM "
+                        "has none",
+                .unit = "optimizer steps",
+                .min = 0,
+                .max = big});
+  visit("pm_train", "schedule", c.pm_train.schedule,
+        KeyInfo{.help = "as in sl_train, on scored answers and again on preferences; the online "
+                        "PM's rate is constant: its pairs are not known before they are drawn",
+                .choices = schedules});
   visit("pm_train", "eval_pairs", c.pm_train.eval_pairs,
         KeyInfo{.help = "held-out pairs of each kind the PM is measured on", .min = 0, .max = big});
   visit("pm_train", "checkpoint_every", c.pm_train.checkpoint_every,
@@ -229,8 +249,16 @@ void for_each_key(Config& c, Visit&& visit) {
         KeyInfo{.help = "passes over a batch (the paper: 1, 2 or 4)", .min = 1, .max = 32});
   visit("rl", "minibatches", c.rl.minibatches,
         KeyInfo{.help = "optimizer steps a pass", .min = 1, .max = 1024});
-  visit("rl", "learning_rate", c.rl.learning_rate,
-        KeyInfo{.help = "AdamW, constant", .min = 0, .max = 1});
+  visit("rl", "learning_rate", c.rl.learning_rate, KeyInfo{.help = "AdamW", .min = 0, .max = 1});
+  visit("rl", "warmup", c.rl.warmup,
+        KeyInfo{.help = "over these the rate rises to learning_rate",
+                .unit = "optimizer steps",
+                .min = 0,
+                .max = big});
+  visit("rl", "schedule", c.rl.schedule,
+        KeyInfo{.help = "of the rate after the warm-up; linear and cosine fall to 0 at the end of "
+                        "rl.updates, and by its new value when a resumed run changes it",
+                .choices = schedules});
   visit("rl", "kl_coef", c.rl.kl_coef,
         KeyInfo{.help = "of the KL to the reference in the reward (the paper: 0.001)",
                 .min = 0,

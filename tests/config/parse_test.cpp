@@ -100,6 +100,19 @@ TEST(ParseConfig, RefusesAChoiceItDoesNotKnow) {
       "run.toml:2: machine.device: got the string \"tpu\", expected one of \"cpu\", \"cuda\"");
 }
 
+TEST(ParseConfig, TakesAScheduleForEveryTrainer) {
+  const RunConfig c =
+      parse("[sl_train]\nwarmup = 3\nschedule = \"linear\"\n[pm_train]\nschedule = \"cosine\"\n");
+  EXPECT_EQ(c.sl_train.warmup, 3);
+  EXPECT_EQ(c.sl_train.schedule, "linear");
+  EXPECT_EQ(c.pm_train.warmup, 0);
+  EXPECT_EQ(c.pm_train.schedule, "cosine");
+  EXPECT_EQ(c.rl.schedule, "constant");
+  EXPECT_EQ(refusal("[rl]\nschedule = \"step\"\n"),
+            "run.toml:2: rl.schedule: got the string \"step\", expected one of \"constant\", "
+            "\"linear\", \"cosine\"");
+}
+
 TEST(ParseConfig, RefusesAKeyWrittenTwice) {
   const std::string line = refusal("[rl]\nbatch = 8\nbatch = 9\n");
   EXPECT_TRUE(line.starts_with("run.toml:3: ")) << line;
@@ -128,6 +141,10 @@ TEST(ParseConfig, RefusesCombinationsThatCannotWork) {
       "models.max_context = 2048");
   EXPECT_EQ(refusal("[rl]\nminibatches = 9\n"),
             "run.toml:2: rl.minibatches: got 9, expected at most rl.batch = 8");
+  EXPECT_EQ(refusal("[rl]\nupdates = 3\nepochs = 2\nminibatches = 2\nwarmup = 12\n"),
+            "run.toml:5: rl.warmup: got 12, expected fewer than the 12 optimizer steps of "
+            "rl.updates * rl.epochs * rl.minibatches");
+  EXPECT_EQ(refusal("[rl]\nupdates = 3\nepochs = 2\nminibatches = 2\nwarmup = 11\n"), "accepted");
   EXPECT_EQ(refusal("[metrics]\naddress = \"localhost\"\n"),
             "run.toml:2: metrics.address: got \"localhost\", expected host:port, port 0 to 65535");
 }

@@ -17,6 +17,7 @@ CHARTER_BINARY and MAKE_TINY_MODEL name the programs, CHARTER_MODEL the GGUF who
 Exit code: 0 it held, 1 an assertion with the end of the logs, 77 the vocabulary is absent.
 """
 import json
+import math
 import os
 import pathlib
 import signal
@@ -63,13 +64,16 @@ max_new_tokens = 8
 fewshot_max_tokens = 200
 [sl_train]
 batch = 2
+warmup = 1
+schedule = "linear"
 max_tokens = 64
 checkpoint_every = 1
 [label]
 comparisons = 4
 check_pairs = 2
 [pm_train]
-pmp_pairs = 2
+schedule = "cosine"
+pmp_pairs = 6
 helpfulness_pairs = 2
 harmlessness_pairs = 2
 batch = 2
@@ -82,6 +86,8 @@ held_out_prompts = 4
 [rl]
 updates = {updates}
 batch = 2
+warmup = 1
+schedule = "linear"
 max_new_tokens = 8
 pair_fraction = 0.5
 pm_batch = 1
@@ -172,6 +178,7 @@ class Run:
         self.check_judges(status)
         self.check_nothing_left()
         self.check_exactly_once()
+        self.check_rates()
 
     def check_judges(self, status):
         """The evaluation's judge was checked by principles the labeller never used, and no pair of answers is lost."""
@@ -216,6 +223,20 @@ class Run:
         open_work = self.query("SELECT stage, kind, count(*) FROM work WHERE state IN ('pending', 'quarantined') GROUP BY 1, 2")
         allowed = {("rl", "pair")}  # drawn beside the rollouts; rl does not wait for them
         assert {(stage, kind) for stage, kind, _ in open_work} <= allowed, open_work
+
+
+    def check_rates(self):
+        """Each version was trained at the rate its place in the schedule asks for, whatever was restored in between."""
+        def linear(step, steps):  # after one step of warm-up
+            return 1.0 if step == 0 else 1 - (step - 1) / (steps - 1)
+
+        def cosine(step, steps):
+            return (1 + math.cos(math.pi * step / steps)) / 2
+
+        for model, rate, shape in (("sl", 2e-4, linear), ("pmp", 1e-3, cosine), ("pm", 5e-4, cosine), ("policy", 1e-4, linear)):
+            rates = [r for (r,) in self.query(
+                "SELECT json_extract(stats, '$.learning_rate') FROM versions WHERE model = ? ORDER BY version", model)]
+            assert rates and all(abs(r - rate * shape(step, len(rates))) < 1e-12 for step, r in enumerate(rates)), (model, rates)
 
 
 def whole_run(folder, **options):
