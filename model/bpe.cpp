@@ -25,12 +25,23 @@ uint64_t mix(uint64_t x) {  // Fibonacci hashing: the multiplier is 2^64 / golde
   return x ^ x >> 32;
 }
 
-int32_t require_id(const std::unordered_map<std::string, int32_t>& ids, const std::string& token,
-                   size_t rank) {
+int32_t require_id(const TokenIds& ids, const std::string& token, size_t rank) {
   const auto it = ids.find(token);
   if (it != ids.end()) return it->second;
   throw InputError("merge " + std::to_string(rank) + ": \"" + token.substr(0, 40) +
                    "\" is not in the vocabulary");
+}
+
+std::vector<RankedMerge> ranked_merges(const TokenizerSpec& spec, const TokenIds& ids) {
+  if (spec.metaspace && !spec.metaspace->scores.empty()) return merges_by_score(spec, ids);
+  std::vector<RankedMerge> out;
+  out.reserve(spec.merges.size());
+  for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
+    const auto& [left, right] = spec.merges[rank];
+    out.push_back({require_id(ids, left, rank), require_id(ids, right, rank),
+                   require_id(ids, left + right, rank), static_cast<int32_t>(rank)});
+  }
+  return out;
 }
 
 }  // namespace
@@ -65,18 +76,16 @@ std::string bytes_of_token(std::string_view token) {
   return out;
 }
 
-Bpe::Bpe(const TokenizerSpec& spec, const std::unordered_map<std::string, int32_t>& ids) {
+Bpe::Bpe(const TokenizerSpec& spec, const TokenIds& ids) {
   for (size_t b = 0; b < 256; ++b) {
     const auto it = ids.find(byte_alphabet()[b]);
     byte_ids_[b] = it == ids.end() ? kNone : it->second;
   }
-  table_.resize(std::bit_ceil(2 * spec.merges.size() + 16));
+  if (spec.metaspace) characters_.emplace(spec, ids);
+  const std::vector<RankedMerge> merges = ranked_merges(spec, ids);
+  table_.resize(std::bit_ceil(2 * merges.size() + 16));
   mask_ = table_.size() - 1;
-  for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
-    const auto& [left, right] = spec.merges[rank];
-    insert({key(require_id(ids, left, rank), require_id(ids, right, rank)),
-            static_cast<int32_t>(rank), require_id(ids, left + right, rank)});
-  }
+  for (const RankedMerge& merge : merges) insert(merge);
 }
 
 const Bpe::Merge* Bpe::find(int32_t left, int32_t right) const {
@@ -88,28 +97,44 @@ const Bpe::Merge* Bpe::find(int32_t left, int32_t right) const {
 }
 
 // A pair given twice keeps its last rank, as the reference's map does.
-void Bpe::insert(const Merge& merge) {
-  uint64_t i = mix(merge.pair) & mask_;
-  while (table_[i].pair != ~uint64_t{0} && table_[i].pair != merge.pair) i = (i + 1) & mask_;
-  table_[i] = merge;
+void Bpe::insert(const RankedMerge& merge) {
+  const uint64_t pair = key(merge.left, merge.right);
+  uint64_t i = mix(pair) & mask_;
+  while (table_[i].pair != ~uint64_t{0} && table_[i].pair != pair) i = (i + 1) & mask_;
+  table_[i] = {pair, merge.rank, merge.id};
 }
 
 void Bpe::encode(std::string_view piece, std::vector<int32_t>& out) const {
   static thread_local std::vector<int32_t> symbols;  // scratch, to save an allocation a piece
+  const auto finish = [&] {
+    merge(symbols);
+    out.insert(out.end(), symbols.begin(), symbols.end());
+  };
+  if (characters_) {
+    characters_->split(piece, [&](std::string_view word) {
+      symbols.clear();
+      characters_->append(word, symbols);
+      finish();
+    });
+    return;
+  }
   symbols.clear();
   for (const char c : piece) {
     const int32_t id = byte_ids_[static_cast<uint8_t>(c)];
     if (id != kNone) symbols.push_back(id);
   }
-  if (symbols.size() <= kLongPiece) {
-    encode_short(symbols);
-  } else {
-    encode_long(symbols);
-  }
-  out.insert(out.end(), symbols.begin(), symbols.end());
+  finish();
 }
 
-void Bpe::encode_short(std::vector<int32_t>& symbols) const {
+void Bpe::merge(std::vector<int32_t>& symbols) const {
+  if (symbols.size() <= kLongPiece) {
+    merge_short(symbols);
+  } else {
+    merge_long(symbols);
+  }
+}
+
+void Bpe::merge_short(std::vector<int32_t>& symbols) const {
   std::array<const Merge*, kLongPiece> merges;  // merges[i] joins symbols i and i + 1
   size_t n = symbols.size();
   for (size_t i = 0; i + 1 < n; ++i) merges[i] = find(symbols[i], symbols[i + 1]);
@@ -137,7 +162,7 @@ void Bpe::encode_short(std::vector<int32_t>& symbols) const {
 
 // A linked list of symbols and a heap of candidate merges; a candidate whose symbols have changed
 // since is dropped when it comes up.
-void Bpe::encode_long(std::vector<int32_t>& symbols) const {
+void Bpe::merge_long(std::vector<int32_t>& symbols) const {
   struct Node {
     int32_t id, prev, next;
   };

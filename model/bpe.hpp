@@ -1,12 +1,13 @@
-// The merge loop of byte-level BPE on one pre-tokenized piece.
+// The merge loop of BPE on one pre-tokenized piece.
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "model/metaspace.hpp"
 #include "model/tokenizer_spec.hpp"
 
 namespace charter::model {
@@ -22,9 +23,10 @@ namespace charter::model {
 class Bpe {
  public:
   // Throws std::runtime_error when a merge names a token that the vocabulary lacks.
-  Bpe(const TokenizerSpec& spec, const std::unordered_map<std::string, int32_t>& ids);
+  Bpe(const TokenizerSpec& spec, const TokenIds& ids);
 
-  // Appends the ids of one piece: repeatedly the pair of the lowest rank, the leftmost first.
+  // Appends the ids of one piece: repeatedly the pair of the lowest rank, the leftmost first. O(n
+  // log n). A piece of a metaspace vocabulary has "▁" for its spaces.
   void encode(std::string_view piece, std::vector<int32_t>& out) const;
 
  private:
@@ -34,12 +36,14 @@ class Bpe {
     int32_t id = 0;
   };
   [[nodiscard]] const Merge* find(int32_t left, int32_t right) const;
-  void insert(const Merge& merge);
-  void encode_short(std::vector<int32_t>& symbols) const;
-  void encode_long(std::vector<int32_t>& symbols) const;
+  void insert(const RankedMerge& merge);
+  void merge(std::vector<int32_t>& symbols) const;
+  void merge_short(std::vector<int32_t>& symbols) const;
+  void merge_long(std::vector<int32_t>& symbols) const;
 
-  std::array<int32_t, 256> byte_ids_;
-  std::vector<Merge> table_;  // open addressing, a power of two long
+  std::array<int32_t, 256> byte_ids_;              // byte level
+  std::optional<MetaspaceCharacters> characters_;  // metaspace
+  std::vector<Merge> table_;                       // open addressing, a power of two long
   uint64_t mask_ = 0;
 };
 

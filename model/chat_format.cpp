@@ -56,17 +56,23 @@ void write_llama3(std::span<const ChatMessage> messages, bool generation_prompt,
   if (generation_prompt) header("assistant");
 }
 
-void write_mistral(std::span<const ChatMessage> messages, Parts& out) {
+// Version 0.2's text. In version 0.3 [INST] and [/INST] are tokens, with one space after each.
+void write_mistral(std::span<const ChatMessage> messages, bool inst_tokens, Parts& out) {
   out.marker("<s>");
   std::string system;
   for (const auto& m : messages) {
     if (m.role == "system") {
       system = m.content + "\n\n";
     } else if (m.role == "user") {
-      out.text("[INST] " + system + m.content + " [/INST]");
+      const std::string text = " " + system + m.content;
+      if (inst_tokens) {
+        out.marker("[INST]").text(text).marker("[/INST]");
+      } else {
+        out.text("[INST]" + text + " [/INST]");
+      }
       system.clear();
     } else {
-      out.text(m.content).marker("</s>");
+      out.text((inst_tokens ? " " : "") + m.content).marker("</s>");
     }
   }
 }
@@ -93,7 +99,8 @@ void check(ChatFormat format, std::span<const ChatMessage> messages) {
   }
 }
 
-Parts write(const ChatTemplate& chat, std::span<const ChatMessage> given, bool generation_prompt) {
+Parts write(const ChatTemplate& chat, std::span<const ChatMessage> given, bool generation_prompt,
+            bool inst_tokens = false) {
   check(chat.format, given);
   std::vector<ChatMessage> messages(given.begin(), given.end());
   const bool has_system = !messages.empty() && messages[0].role == "system";
@@ -109,7 +116,7 @@ Parts write(const ChatTemplate& chat, std::span<const ChatMessage> given, bool g
       write_llama3(messages, generation_prompt, out);
       break;
     case ChatFormat::kMistral:
-      write_mistral(messages, out);
+      write_mistral(messages, inst_tokens, out);
       break;
     case ChatFormat::kPlain:
       write_plain(messages, generation_prompt, out);
@@ -199,11 +206,16 @@ std::string render_chat(const ChatTemplate& chat, std::span<const ChatMessage> m
 
 std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                  std::span<const ChatMessage> messages, bool generation_prompt) {
-  const Parts parts = write(chat, messages, generation_prompt);
+  const auto inst = tokenizer.id_of("[INST]");
+  const bool inst_tokens = inst && tokenizer.is_special(*inst);
+  const Parts parts = write(chat, messages, generation_prompt, inst_tokens);
   std::vector<int32_t> out;
+  const auto& first = tokenizer.spec().prepend_id;
+  if (chat.format == ChatFormat::kPlain && first) out.push_back(*first);
   for (const auto& part : parts.get()) {
     if (!part.marker) {
-      const auto ids = tokenizer.encode(part.text, /*parse_special=*/false);
+      const Before before = &part == parts.get().data() ? Before::kNothing : Before::kToken;
+      const auto ids = tokenizer.encode(part.text, /*parse_special=*/false, before);
       out.insert(out.end(), ids.begin(), ids.end());
       continue;
     }

@@ -47,11 +47,19 @@ struct ChatTemplate {
                                       std::span<const ChatMessage> messages,
                                       bool generation_prompt);
 
-// The ids of render_chat's text. Only the format's own markers become special tokens: the text of
-// one inside a message stays text. Throws std::runtime_error when the vocabulary lacks a marker.
+// The ids of render_chat's text; in kPlain, which has no markers, after the token that the model
+// begins texts with. Where [INST] is a token, kMistral has version 0.3's spaces. Only the format's
+// own markers become special tokens: the text of one inside a message stays text. Throws
+// std::runtime_error when the vocabulary lacks a marker.
 [[nodiscard]] std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                                std::span<const ChatMessage> messages,
                                                bool generation_prompt);
+
+// What an answer follows where it is encoded by itself: the prompt's text, except that Mistral's
+// answers are texts of their own.
+[[nodiscard]] inline Before before_answer(ChatFormat format) {
+  return format == ChatFormat::kMistral ? Before::kNothing : Before::kText;
+}
 
 // What ends an answer: token ids (the format's end of turn and the model's end of text, as far as
 // the vocabulary has them) and texts.

@@ -70,16 +70,6 @@ std::optional<int64_t> optional_id(const GgufFile& gguf, const char* key) {
   return id ? std::optional(*id) : std::nullopt;
 }
 
-std::optional<int32_t> token_id(const GgufFile& gguf, const char* key, size_t vocab_size) {
-  const auto id = optional_id(gguf, key);
-  if (!id) return std::nullopt;
-  if (*id < 0 || static_cast<size_t>(*id) >= vocab_size) {
-    fail(gguf, "key " + std::string(key) + ": " + std::to_string(*id) + ", expected below " +
-                   std::to_string(vocab_size));
-  }
-  return static_cast<int32_t>(*id);
-}
-
 // llama.cpp reorders the rows of q and k so that RoPE pairs neighbours; Hugging Face pairs row i
 // with i + head_dim/2 (convert_hf_to_gguf.py, LlamaModel.permute). This is the inverse.
 at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
@@ -100,38 +90,6 @@ std::string commonest_type(const GgufFile& gguf) {
                        [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == counts.end()) return "F32";
   return std::string(gguf_type_info(static_cast<uint32_t>(most->first))->name);
-}
-
-void read_tokens(const GgufFile& gguf, TokenizerSpec& spec) {
-  enum : int64_t { kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5 };
-  spec.tokens = gguf.get<std::vector<std::string>>("tokenizer.ggml.tokens");
-  const auto& types = gguf.get<std::vector<int64_t>>("tokenizer.ggml.token_type");
-  if (types.size() != spec.tokens.size()) {
-    fail(gguf, "key tokenizer.ggml.token_type: " + std::to_string(types.size()) +
-                   " entries, expected " + std::to_string(spec.tokens.size()));
-  }
-  for (size_t id = 0; id < types.size(); ++id) {
-    if (types[id] == kControl || types[id] == kUserDefined) {
-      spec.added.push_back({.id = static_cast<int32_t>(id),
-                            .text = spec.tokens[id],
-                            .special = types[id] == kControl});
-    } else if (types[id] == kUnused) {
-      spec.tokens[id].clear();
-    }
-  }
-}
-
-void read_merges(const GgufFile& gguf, TokenizerSpec& spec) {
-  const auto& merges = gguf.get<std::vector<std::string>>("tokenizer.ggml.merges");
-  spec.merges.reserve(merges.size());
-  for (size_t i = 0; i < merges.size(); ++i) {
-    const auto space = merges[i].find(' ', 1);
-    if (space == std::string::npos || space + 1 == merges[i].size()) {
-      fail(gguf, "key tokenizer.ggml.merges: entry " + std::to_string(i) +
-                     ": expected two tokens and a space");
-    }
-    spec.merges.emplace_back(merges[i].substr(0, space), merges[i].substr(space + 1));
-  }
 }
 
 }  // namespace
@@ -179,27 +137,6 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
     fail(gguf, e.what());
   }
   return c;
-}
-
-TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf) {
-  const auto& model = gguf.get<std::string>("tokenizer.ggml.model");
-  if (model != "gpt2") {
-    fail(gguf, "key tokenizer.ggml.model: \"" + model + "\", expected gpt2 (byte-level BPE)");
-  }
-  TokenizerSpec spec;
-  read_tokens(gguf, spec);
-  read_merges(gguf, spec);
-  const auto* pre = gguf.find<std::string>("tokenizer.ggml.pre");
-  set_gguf_pre_tokenizer(pre ? *pre : "(absent)", gguf.path() + ": key tokenizer.ggml.pre", spec);
-  const size_t size = spec.tokens.size();
-  spec.bos_id = token_id(gguf, "tokenizer.ggml.bos_token_id", size);
-  spec.eos_id = token_id(gguf, "tokenizer.ggml.eos_token_id", size);
-  spec.pad_id = token_id(gguf, "tokenizer.ggml.padding_token_id", size);
-  spec.unk_id = token_id(gguf, "tokenizer.ggml.unknown_token_id", size);
-  if (const auto* add = gguf.find<bool>("tokenizer.ggml.add_bos_token"); add && *add) {
-    spec.prepend_id = spec.bos_id;
-  }
-  return spec;
 }
 
 std::string hf_tensor_name(const std::string& name) {

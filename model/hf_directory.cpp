@@ -39,6 +39,24 @@ std::optional<int32_t> special_id(const json& config, const char* key, const Tok
   return static_cast<int32_t>(it - spec.tokens.begin());
 }
 
+constexpr const char* kScores = "piece_scores";
+
+// tokenizer.json has no place for the scores of a vocabulary that came with them, and its merges
+// lose which of them were equal: our own key beside it keeps both.
+void read_scores(const json& config, const fs::path& file, TokenizerSpec& spec) {
+  if (!config.is_object() || !config.contains(kScores)) return;
+  const json& scores = config[kScores];
+  const bool numbers =
+      scores.is_array() &&
+      std::all_of(scores.begin(), scores.end(), [](const json& s) { return s.is_number(); });
+  if (!numbers || scores.size() != spec.tokens.size() || !spec.metaspace) {
+    throw InputError(file.string() + ": key " + kScores + ": expected a number for each of the " +
+                     std::to_string(spec.tokens.size()) + " tokens of a SentencePiece vocabulary");
+  }
+  spec.metaspace->scores = scores.get<std::vector<float>>();
+  spec.merges.clear();
+}
+
 // chat_template is a text, a list of named ones (we take "default"), or a file beside it.
 std::string read_chat_template(const fs::path& dir, const json& config) {
   if (fs::exists(dir / "chat_template.jinja")) return read_text_file(dir / "chat_template.jinja");
@@ -81,6 +99,7 @@ TokenizerSpec tokenizer_from_hf_directory(const fs::path& dir) {
   spec.eos_id = special_id(config, "eos_token", spec);
   spec.pad_id = special_id(config, "pad_token", spec);
   spec.unk_id = special_id(config, "unk_token", spec);
+  read_scores(config, dir / "tokenizer_config.json", spec);
   return spec;
 }
 
@@ -111,6 +130,7 @@ json tokenizer_config_to_hf(const ModelFiles& files) {
   put("eos_token", spec.eos_id);
   put("pad_token", spec.pad_id);
   put("unk_token", spec.unk_id);
+  if (spec.metaspace && !spec.metaspace->scores.empty()) out[kScores] = spec.metaspace->scores;
   if (!files.chat_template.empty()) out["chat_template"] = files.chat_template;
   return out;
 }

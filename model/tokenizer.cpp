@@ -1,97 +1,22 @@
 #include "model/tokenizer.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
-#include <functional>
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
+#include "model/added_matcher.hpp"
 #include "model/bpe.hpp"
 #include "model/input_error.hpp"
+#include "model/metaspace.hpp"
 #include "model/pre_tokenizer.hpp"
 #include "model/utf8.hpp"
 
 namespace charter::model {
 namespace {
 
-// 64-bit FNV-1a; a length before each text keeps "ab","c" apart from "a","bc".
-class Hasher {
- public:
-  void add(uint64_t number) {
-    for (int i = 0; i < 8; ++i) byte(static_cast<uint8_t>(number >> (8 * i)));
-  }
-  void add(std::string_view text) {
-    add(text.size());
-    for (const char c : text) byte(static_cast<uint8_t>(c));
-  }
-  [[nodiscard]] uint64_t value() const { return value_; }
-
- private:
-  void byte(uint8_t b) { value_ = (value_ ^ b) * 0x100000001B3ull; }
-  uint64_t value_ = 0xCBF29CE484222325ull;
-};
-
-uint64_t hash_of(const TokenizerSpec& spec) {
-  Hasher h;
-  h.add(spec.tokens.size());
-  for (const auto& token : spec.tokens) h.add(token);
-  h.add(spec.merges.size());
-  for (const auto& [left, right] : spec.merges) h.add(left), h.add(right);
-  for (const auto& t : spec.added) {
-    h.add(static_cast<uint64_t>(t.id)), h.add(t.text), h.add(t.special), h.add(t.normalized);
-  }
-  for (const auto& step : spec.pre) {
-    h.add(static_cast<uint64_t>(step.kind)), h.add(step.pattern), h.add(step.individual_digits);
-  }
-  h.add(spec.nfc), h.add(spec.ignore_merges);
-  return h.value();
-}
-
-// The added tokens of one kind, found leftmost and then longest.
-class AddedMatcher {
- public:
-  void add(const AddedToken& token) {
-    by_first_[static_cast<uint8_t>(token.text[0])].push_back(token);
-  }
-  void finish() {
-    for (auto& bucket : by_first_) {
-      std::stable_sort(bucket.begin(), bucket.end(), [](const AddedToken& a, const AddedToken& b) {
-        return a.text.size() > b.text.size();
-      });
-    }
-  }
-  // Calls `text` and `token` on the stretches between tokens and on the tokens, in order.
-  void split(std::string_view all, bool parse_special,
-             const std::function<void(std::string_view)>& text,
-             const std::function<void(int32_t)>& token) const {
-    size_t done = 0;
-    for (size_t i = 0; i < all.size();) {
-      const AddedToken* found = match(all.substr(i), parse_special);
-      if (!found) {
-        ++i;
-        continue;
-      }
-      if (i > done) text(all.substr(done, i - done));
-      token(found->id);
-      i += found->text.size();
-      done = i;
-    }
-    if (done < all.size()) text(all.substr(done));
-  }
-
- private:
-  [[nodiscard]] const AddedToken* match(std::string_view text, bool parse_special) const {
-    for (const auto& t : by_first_[static_cast<uint8_t>(text[0])]) {
-      if ((parse_special || !t.special) && text.starts_with(t.text)) return &t;
-    }
-    return nullptr;
-  }
-  std::array<std::vector<AddedToken>, 256> by_first_;
-};
-
-std::unordered_map<std::string, int32_t> ids_of(const TokenizerSpec& spec) {
-  std::unordered_map<std::string, int32_t> ids;
+TokenIds ids_of(const TokenizerSpec& spec) {
+  TokenIds ids;
   ids.reserve(spec.tokens.size());
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
     if (!spec.tokens[id].empty()) ids.emplace(spec.tokens[id], static_cast<int32_t>(id));
@@ -111,27 +36,43 @@ void check(const TokenizerSpec& spec) {
                        ": expected a text and an id below " + std::to_string(spec.tokens.size()));
     }
   }
+  if (spec.metaspace) check_metaspace(spec);
+}
+
+// The bytes that a token of the vocabulary's alphabet, or an added one, decodes to.
+std::string decoded(const TokenizerSpec& spec, const std::string& token, bool added) {
+  if (spec.metaspace) return bytes_of_metaspace_token(token);
+  return added ? token : bytes_of_token(token);
+}
+
+bool strips_first_space(const TokenizerSpec& spec) {
+  return spec.metaspace && spec.metaspace->strip_first_space;
 }
 
 }  // namespace
 
 struct Tokenizer::Impl {
   explicit Impl(TokenizerSpec s)
-      : spec(std::move(s)), ids(ids_of(spec)), bpe(spec, ids), pre(spec.pre), hash(hash_of(spec)) {
+      : spec(std::move(s)),
+        ids(ids_of(spec)),
+        bpe(spec, ids),
+        pre(spec.pre),
+        hash(tokenizer_hash(spec)) {
     bytes.reserve(spec.tokens.size());
-    for (const auto& token : spec.tokens) bytes.push_back(bytes_of_token(token));
+    for (const auto& token : spec.tokens) bytes.push_back(decoded(spec, token, /*added=*/false));
+    const std::vector<std::string>& pieces = spec.metaspace ? spec.tokens : bytes;
     if (spec.ignore_merges) {
-      for (size_t id = 0; id < bytes.size(); ++id) {
-        if (!bytes[id].empty()) whole_pieces.emplace(bytes[id], static_cast<int32_t>(id));
+      for (size_t id = 0; id < pieces.size(); ++id) {
+        if (!pieces[id].empty()) whole_pieces.emplace(pieces[id], static_cast<int32_t>(id));
       }
     }
     special.resize(spec.tokens.size());
     for (const auto& t : spec.added) {
       const auto id = static_cast<size_t>(t.id);
-      (t.normalized ? normalized_added : raw_added).add(t);
+      (t.normalized ? normalized_added : raw_added).add(t, t.normalized ? normal(t.text) : t.text);
       special[id] = t.special;
-      whole_pieces.erase(bytes[id]);
-      bytes[id] = t.text;
+      whole_pieces.erase(pieces[id]);
+      bytes[id] = decoded(spec, t.text, /*added=*/true);
     }
     raw_added.finish();
     normalized_added.finish();
@@ -147,24 +88,49 @@ struct Tokenizer::Impl {
     bpe.encode(piece, out);
   }
 
+  [[nodiscard]] std::string normal(std::string_view text, Before before = Before::kNothing) const {
+    if (spec.nfc) return utf8_nfc(text);
+    if (!spec.metaspace || !spec.metaspace->normalizer) return std::string(text);
+    return to_metaspace(
+        text, spec.metaspace->prepend == Metaspace::Prepend::kAlways && before != Before::kText);
+  }
+
+  // A stretch without added tokens, after normalization.
+  void encode_normal(std::string_view part, Before before, std::vector<int32_t>& out) const {
+    if (!spec.metaspace) {
+      pre.split(part, [&](std::string_view piece) { encode_piece(piece, out); });
+    } else if (spec.metaspace->normalizer) {
+      encode_piece(part, out);
+    } else {
+      const auto when = spec.metaspace->prepend;
+      const bool here = when == Metaspace::Prepend::kAlways  ? before != Before::kText
+                        : when == Metaspace::Prepend::kFirst ? before == Before::kNothing
+                                                             : false;
+      const bool has_one = part.starts_with(' ') || part.starts_with(kMetaspace);
+      encode_piece(to_metaspace(part, here && !has_one), out);
+    }
+  }
+
   // A stretch without added tokens that are matched before normalization.
-  void encode_text(std::string_view text, bool parse_special, std::vector<int32_t>& out) const {
-    const std::string normal = spec.nfc ? utf8_nfc(text) : std::string();
+  void encode_text(std::string_view text, bool parse_special, Before before,
+                   std::vector<int32_t>& out) const {
+    const std::string normalized = normal(text, before);
     normalized_added.split(
-        spec.nfc ? normal : text, parse_special,
+        normalized, parse_special,
         [&](std::string_view part) {
-          pre.split(part, [&](std::string_view piece) { encode_piece(piece, out); });
+          const bool first = part.data() == normalized.data();
+          encode_normal(part, first ? before : Before::kToken, out);
         },
         [&](int32_t id) { out.push_back(id); });
   }
 
   TokenizerSpec spec;
-  std::unordered_map<std::string, int32_t> ids;
+  TokenIds ids;
   Bpe bpe;
   PreTokenizer pre;
   AddedMatcher raw_added, normalized_added;
   std::vector<std::string> bytes;                              // by id
-  std::unordered_map<std::string_view, int32_t> whole_pieces;  // into bytes; with ignore_merges
+  std::unordered_map<std::string_view, int32_t> whole_pieces;  // with ignore_merges
   std::vector<bool> special;
   uint64_t hash;
 };
@@ -177,13 +143,17 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special) const {
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special,
+                                       Before before) const {
   const std::string valid = utf8_replace_invalid(text);
   std::vector<int32_t> out;
   out.reserve(valid.size() / 3 + 4);
   impl_->raw_added.split(
       valid, parse_special,
-      [&](std::string_view part) { impl_->encode_text(part, parse_special, out); },
+      [&](std::string_view part) {
+        const bool first = part.data() == valid.data();
+        impl_->encode_text(part, parse_special, first ? before : Before::kToken, out);
+      },
       [&](int32_t id) { out.push_back(id); });
   return out;
 }
@@ -193,6 +163,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
   for (const int32_t id : ids) {
     if (!(skip_special && is_special(id))) bytes += token_bytes(id);
   }
+  if (strips_first_space(spec()) && bytes.starts_with(' ')) bytes.erase(0, 1);
   return utf8_replace_invalid(bytes);
 }
 
@@ -222,6 +193,10 @@ std::string Tokenizer::hash_hex() const {
 
 std::string StreamDecoder::push(int32_t id) {
   if (!(skip_special_ && tokenizer_->is_special(id))) pending_ += tokenizer_->token_bytes(id);
+  if (at_start_ && !pending_.empty()) {
+    at_start_ = false;
+    if (strips_first_space(tokenizer_->spec()) && pending_[0] == ' ') pending_.erase(0, 1);
+  }
   size_t whole = 0;
   while (whole < pending_.size()) {
     const Utf8Step step = utf8_step(std::string_view(pending_).substr(whole));

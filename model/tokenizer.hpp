@@ -1,5 +1,5 @@
-// Byte-level BPE: text to token ids and back, equal to the `tokenizers` library on valid UTF-8.
-// BPE: Sennrich et al. 2016, arXiv:1508.07909; byte level: GPT-2.
+// BPE, byte-level or SentencePiece-style: text to token ids and back, equal to the `tokenizers`
+// library on valid UTF-8. BPE: Sennrich et al. 2016, arXiv:1508.07909; byte level: GPT-2.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,6 +12,10 @@
 #include "model/tokenizer_spec.hpp"
 
 namespace charter::model {
+
+// What a text follows. Metaspace vocabularies put a space before some texts, but before none that
+// goes on after another; for byte-level ones it makes no difference.
+enum class Before { kNothing, kToken, kText };
 
 // Immutable after construction; safe to use from several threads at once.
 class Tokenizer {
@@ -27,9 +31,11 @@ class Tokenizer {
   // false for text a user wrote). Invalid UTF-8 is first replaced as Python's errors="replace"
   // does: one U+FFFD for each maximal part of a character. A byte the vocabulary has no token for
   // is left out, as the reference does. No begin-of-text token is added.
-  [[nodiscard]] std::vector<int32_t> encode(std::string_view text, bool parse_special = true) const;
+  [[nodiscard]] std::vector<int32_t> encode(std::string_view text, bool parse_special = true,
+                                            Before before = Before::kNothing) const;
 
-  // Valid UTF-8 (bytes that are not become U+FFFD). An id without a token decodes to nothing;
+  // Valid UTF-8: each maximal part that is not becomes one U+FFFD, in either alphabet. A metaspace
+  // vocabulary's first space is left out. An id without a token decodes to nothing;
   // std::invalid_argument for a negative one.
   [[nodiscard]] std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
@@ -61,6 +67,7 @@ class StreamDecoder {
  private:
   const Tokenizer* tokenizer_;
   bool skip_special_;
+  bool at_start_ = true;  // nothing has come yet
   std::string pending_;
 };
 

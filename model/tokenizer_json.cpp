@@ -1,4 +1,6 @@
 // Reads tokenizer.json of the `tokenizers` library.
+#include "model/tokenizer_json.hpp"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -11,37 +13,6 @@ namespace charter::model {
 namespace {
 
 using nlohmann::json;
-
-[[noreturn]] void fail(const std::string& source, const std::string& what) {
-  throw InputError(source + ": " + what);
-}
-
-const json& member(const json& object, const char* key) {
-  static const json kNull;
-  if (!object.is_object()) return kNull;
-  const auto it = object.find(key);
-  return it == object.end() ? kNull : *it;
-}
-
-bool flag(const json& object, const char* key, bool fallback) {
-  const json& value = member(object, key);
-  return value.is_boolean() ? value.get<bool>() : fallback;
-}
-
-std::string text_of(const json& object, const char* key) {
-  const json& value = member(object, key);
-  return value.is_string() ? value.get<std::string>() : "";
-}
-
-// A component, or the members of a Sequence of them.
-std::vector<json> flatten(const json& component, const char* list_key) {
-  if (component.is_null()) return {};
-  if (text_of(component, "type") != "Sequence") return {component};
-  std::vector<json> out;
-  const json& list = member(component, list_key);
-  if (list.is_array()) out.assign(list.begin(), list.end());
-  return out;
-}
 
 int32_t read_id(const json& value, size_t limit, const std::string& where) {
   const bool natural = value.is_number_integer() && (value.is_number_unsigned() || value >= 0);
@@ -113,9 +84,6 @@ void read_model(const json& model, const std::string& source, TokenizerSpec& spe
   if (type != "BPE" && !type.empty()) {
     fail(source, "key model.type: \"" + type + "\", expected BPE");
   }
-  if (flag(model, "byte_fallback", false)) {
-    fail(source, "key model.byte_fallback: true, expected byte-level BPE");
-  }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!text_of(model, key).empty())
       fail(source, std::string("key model.") + key + ": not supported");
@@ -166,11 +134,11 @@ void read_pre_tokenizer(const json& component, const std::string& source, Tokeni
     } else if (type == "Split") {
       spec.pre.push_back(read_split(step, source));
     } else {
-      fail(source,
-           "pre_tokenizer \"" + type + "\" is not supported: expected ByteLevel, Digits or Split");
+      fail(source, "pre_tokenizer \"" + type +
+                       "\" is not supported: expected Metaspace, or ByteLevel, Digits or Split");
     }
   }
-  if (!byte_level) fail(source, "pre_tokenizer: expected ByteLevel as its last step");
+  if (!byte_level) fail(source, "pre_tokenizer: expected Metaspace, or ByteLevel as its last step");
 }
 
 void read_normalizer(const json& component, const std::string& source, TokenizerSpec& spec) {
@@ -206,6 +174,14 @@ void read_post_processor(const json& component, const std::string& source, Token
   }
 }
 
+void read_byte_level(const json& root, const std::string& source, TokenizerSpec& spec) {
+  if (flag(member(root, "model"), "byte_fallback", false)) {
+    fail(source, "key model.byte_fallback: true, expected false with ByteLevel");
+  }
+  read_normalizer(member(root, "normalizer"), source, spec);
+  read_pre_tokenizer(member(root, "pre_tokenizer"), source, spec);
+}
+
 }  // namespace
 
 TokenizerSpec tokenizer_from_json(const json& root, const std::string& source) {
@@ -215,8 +191,11 @@ TokenizerSpec tokenizer_from_json(const json& root, const std::string& source) {
   const json& added = member(root, "added_tokens");
   read_model(model, source, spec);
   read_vocab(model, added.is_array() ? added : json::array(), source, spec);
-  read_normalizer(member(root, "normalizer"), source, spec);
-  read_pre_tokenizer(member(root, "pre_tokenizer"), source, spec);
+  if (is_metaspace_json(root)) {
+    spec.metaspace = metaspace_from_json(root, spec, source);
+  } else {
+    read_byte_level(root, source, spec);
+  }
   read_post_processor(member(root, "post_processor"), source, spec);
   return spec;
 }

@@ -1,6 +1,7 @@
 // Writes tokenizer.json for the `tokenizers` library.
 #include <nlohmann/json.hpp>
 
+#include "model/metaspace.hpp"
 #include "model/tokenizer_spec.hpp"
 
 namespace charter::model {
@@ -25,7 +26,41 @@ json byte_level(bool use_regex) {
           {"use_regex", use_regex}};
 }
 
+json replace(std::string_view from, std::string_view to) {
+  return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+}
+
+json normalizer_to_json(const TokenizerSpec& spec) {
+  if (!spec.metaspace) return spec.nfc ? json{{"type", "NFC"}} : json();
+  if (!spec.metaspace->normalizer) return nullptr;
+  const json spaces = replace(" ", kMetaspace);
+  if (spec.metaspace->prepend == Metaspace::Prepend::kNever) return spaces;
+  const json first = {{"type", "Prepend"}, {"prepend", kMetaspace}};
+  return {{"type", "Sequence"}, {"normalizers", json::array({first, spaces})}};
+}
+
+json metaspace_pre_tokenizer(const Metaspace& m) {
+  if (m.normalizer) return nullptr;
+  const char* scheme = m.prepend == Metaspace::Prepend::kFirst    ? "first"
+                       : m.prepend == Metaspace::Prepend::kAlways ? "always"
+                                                                  : "never";
+  return {{"type", "Metaspace"},
+          {"replacement", kMetaspace},
+          {"prepend_scheme", scheme},
+          {"split", false}};
+}
+
+json decoder_to_json(const TokenizerSpec& spec) {
+  if (!spec.metaspace) return byte_level(true);
+  json steps = {replace(kMetaspace, " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}};
+  if (spec.metaspace->strip_first_space) {
+    steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  return {{"type", "Sequence"}, {"decoders", steps}};
+}
+
 json pre_tokenizer_to_json(const TokenizerSpec& spec) {
+  if (spec.metaspace) return metaspace_pre_tokenizer(*spec.metaspace);
   std::vector<json> steps;
   for (const auto& step : spec.pre) steps.push_back(step_to_json(step));
   const bool gpt2_last = !spec.pre.empty() && spec.pre.back().pattern == kGpt2Pattern;
@@ -36,7 +71,7 @@ json pre_tokenizer_to_json(const TokenizerSpec& spec) {
 }
 
 json post_processor_to_json(const TokenizerSpec& spec) {
-  if (!spec.prepend_id) return byte_level(true);
+  if (!spec.prepend_id) return spec.metaspace ? json() : byte_level(true);
   const std::string& token = spec.tokens.at(static_cast<size_t>(*spec.prepend_id));
   const json first = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
   const json a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
@@ -48,15 +83,43 @@ json post_processor_to_json(const TokenizerSpec& spec) {
           {"special_tokens", special}};
 }
 
-}  // namespace
+json merges_to_json(const TokenizerSpec& spec) {
+  json out = json::array();
+  for (const auto& [left, right] : spec.merges) out.push_back(json::array({left, right}));
+  if (!spec.metaspace || spec.metaspace->scores.empty()) return out;
+  TokenIds ids;
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (!spec.tokens[id].empty()) ids.emplace(spec.tokens[id], static_cast<int32_t>(id));
+  }
+  const auto text = [&](int32_t id) { return spec.tokens[static_cast<size_t>(id)]; };
+  for (const RankedMerge& m : merges_by_score(spec, ids)) {
+    out.push_back(json::array({text(m.left), text(m.right)}));
+  }
+  return out;
+}
 
-json tokenizer_to_json(const TokenizerSpec& spec) {
+json model_to_json(const TokenizerSpec& spec) {
   json vocab = json::object();
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
     if (!spec.tokens[id].empty()) vocab[spec.tokens[id]] = id;
   }
-  json merges = json::array();
-  for (const auto& [left, right] : spec.merges) merges.push_back(json::array({left, right}));
+  const auto& m = spec.metaspace;
+  const bool unk = m && m->unk_id;
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", unk ? json(spec.tokens.at(static_cast<size_t>(*m->unk_id))) : json()},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", m && m->fuse_unk},
+          {"byte_fallback", m && m->byte_fallback},
+          {"ignore_merges", spec.ignore_merges},
+          {"vocab", vocab},
+          {"merges", merges_to_json(spec)}};
+}
+
+}  // namespace
+
+json tokenizer_to_json(const TokenizerSpec& spec) {
   json added = json::array();
   for (const auto& t : spec.added) {
     added.push_back({{"id", t.id},
@@ -71,21 +134,11 @@ json tokenizer_to_json(const TokenizerSpec& spec) {
           {"truncation", nullptr},
           {"padding", nullptr},
           {"added_tokens", added},
-          {"normalizer", spec.nfc ? json{{"type", "NFC"}} : json()},
+          {"normalizer", normalizer_to_json(spec)},
           {"pre_tokenizer", pre_tokenizer_to_json(spec)},
           {"post_processor", post_processor_to_json(spec)},
-          {"decoder", byte_level(true)},
-          {"model",
-           {{"type", "BPE"},
-            {"dropout", nullptr},
-            {"unk_token", nullptr},
-            {"continuing_subword_prefix", nullptr},
-            {"end_of_word_suffix", nullptr},
-            {"fuse_unk", false},
-            {"byte_fallback", false},
-            {"ignore_merges", spec.ignore_merges},
-            {"vocab", vocab},
-            {"merges", merges}}}};
+          {"decoder", decoder_to_json(spec)},
+          {"model", model_to_json(spec)}};
 }
 
 }  // namespace charter::model

@@ -2,7 +2,8 @@
 """Writes the inputs a fuzz target starts from: seeds.py gguf|safetensors|tokenizer_json DIRECTORY.
 
 Each is small and sound, and has what the reader branches on: every value type of GGUF's metadata and every tensor
-type, a tokenizer of a dozen tokens, the dtypes of safetensors, each component of tokenizer.json.
+type, tokenizers of a dozen tokens with merges and with scores, the dtypes of safetensors, each component of
+tokenizer.json.
 """
 import json
 import struct
@@ -13,6 +14,8 @@ BYTES = {0: 4, 1: 2, 30: 2, 8: 34, 2: 18, 3: 20, 12: 144, 13: 176, 14: 210}  # o
 VALUES = {0: 1, 1: 1, 30: 1, 8: 32, 2: 32, 3: 32, 12: 256, 13: 256, 14: 256}  # in one block
 TOKENS = ["<|im_start|>", "<|im_end|>", "A", "l", "i", "n", "e", "\u0120", "\u00c3", "\u00a9", ".", "li", "ne"]
 MERGES = ["l i", "n e"]
+PIECES = ["<unk>", "<s>", "</s>", "<0xC3>", "<0xA9>", "<0x2E>", "\u2581", "A", "l", "i", "n", "e", "li", "ne", "\u2581A", "line"]
+PIECE_MERGES = ["l i", "n e", "\u2581 A", "li ne"]
 
 
 def text(value):
@@ -28,7 +31,38 @@ def array(kind, items):
     return struct.pack("<IQ", kind, len(items)) + b"".join(items)
 
 
+def merges_vocabulary():
+    return [
+        entry("tokenizer.ggml.model", 8, text("gpt2")),
+        entry("tokenizer.ggml.pre", 8, text("smollm")),
+        entry("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in TOKENS])),
+        entry("tokenizer.ggml.token_type", 9, array(5, [struct.pack("<i", 3 if i < 2 else 1) for i in range(len(TOKENS))])),
+        entry("tokenizer.ggml.merges", 9, array(8, [text(m) for m in MERGES])),
+        entry("tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 0)),
+        entry("tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 1)),
+        entry("tokenizer.ggml.add_bos_token", 7, b"\x00"),
+    ]
+
+
+def scores_vocabulary():
+    kinds = [2, 3, 3, 6, 6, 6] + [1] * (len(PIECES) - 7) + [4]
+    return [
+        entry("tokenizer.ggml.model", 8, text("llama")),
+        entry("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in PIECES])),
+        entry("tokenizer.ggml.scores", 9, array(6, [struct.pack("<f", -i) for i in range(len(PIECES))])),
+        entry("tokenizer.ggml.token_type", 9, array(5, [struct.pack("<i", kind) for kind in kinds])),
+        entry("tokenizer.ggml.unknown_token_id", 4, struct.pack("<I", 0)),
+        entry("tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 1)),
+        entry("tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 2)),
+        entry("tokenizer.ggml.add_space_prefix", 7, b"\x01"),
+    ]
+
+
 def gguf():
+    return {"all_types.gguf": model(merges_vocabulary()), "scores.gguf": model(scores_vocabulary())}
+
+
+def model(vocabulary):
     metadata = [
         entry("general.architecture", 8, text("llama")),
         entry("general.alignment", 4, struct.pack("<I", 32)),
@@ -40,15 +74,7 @@ def gguf():
         entry("llama.attention.head_count_kv", 4, struct.pack("<I", 1)),
         entry("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-5)),
         entry("llama.rope.freq_base", 6, struct.pack("<f", 10000.0)),
-        entry("tokenizer.ggml.model", 8, text("gpt2")),
-        entry("tokenizer.ggml.pre", 8, text("smollm")),
-        entry("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in TOKENS])),
-        entry("tokenizer.ggml.token_type", 9, array(5, [struct.pack("<i", 3 if i < 2 else 1) for i in range(len(TOKENS))])),
-        entry("tokenizer.ggml.merges", 9, array(8, [text(m) for m in MERGES])),
-        entry("tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 0)),
-        entry("tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 1)),
-        entry("tokenizer.ggml.add_bos_token", 7, b"\x00"),
-    ]
+    ] + vocabulary
     numbers = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 10: "<Q", 11: "<q", 12: "<d"}
     for kind, layout in numbers.items():
         metadata.append(entry(f"seed.{kind}", kind, struct.pack(layout, 1)))
@@ -62,7 +88,7 @@ def gguf():
         tensors.append(text(name) + struct.pack("<IQQIQ", 2, 256, 1, kind, len(data)))
         data += bytes(range(256)) [: BYTES[kind]] * (256 // VALUES[kind])
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)) + b"".join(metadata) + b"".join(tensors)
-    return {"all_types.gguf": head + b"\0" * (-len(head) % 32) + data}
+    return head + b"\0" * (-len(head) % 32) + data
 
 
 def safetensors():
@@ -90,6 +116,30 @@ def tokenizer_json():
             "post_processor": byte_level, "decoder": byte_level,
             "model": {"type": "BPE", "dropout": None, "unk_token": None, "fuse_unk": False, "byte_fallback": False,
                       "ignore_merges": False, "vocab": {t: i for i, t in enumerate(TOKENS)}, "merges": MERGES}}).encode()
+    return files | metaspace_json()
+
+
+def metaspace_json():
+    spaces = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    prepend = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, spaces]}
+    decoders = [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+                {"type": "Strip", "content": " ", "start": 1, "stop": 0}]
+    template = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    forms = {"prepend": (prepend, None), "replace": (spaces, None)}
+    for scheme in ["first", "always", "never"]:
+        forms[scheme] = None, {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": scheme, "split": False}
+    files = {}
+    for i, (name, (normalizer, pre)) in enumerate(forms.items()):
+        added = [{"id": j, "content": PIECES[j], "single_word": False, "lstrip": False, "rstrip": False,
+                  "normalized": name == "always", "special": True} for j in range(3)]
+        files[f"metaspace_{name}.json"] = json.dumps({
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": normalizer,
+            "pre_tokenizer": pre, "post_processor": {"type": "TemplateProcessing", "single": template, "pair": template,
+                                                     "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}},
+            "decoder": {"type": "Sequence", "decoders": decoders[: 4 - i % 2]},
+            "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "fuse_unk": i % 2 == 0, "byte_fallback": i < 4,
+                      "ignore_merges": i == 2, "vocab": {t: j for j, t in enumerate(PIECES)},
+                      "merges": PIECE_MERGES}}).encode()
     return files
 
 
