@@ -134,7 +134,7 @@ void begin_judgement(FeedbackState& state, int64_t id, Judgement judgement,
       model::GenerationRequest request;
       request.id = state.next_request++;
       request.prompt = state.loaded->text->plain(requests[i].context);
-      request.continuation = state.loaded->text->plain(requests[i].continuation);
+      request.continuation = state.loaded->text->continuation(requests[i].continuation);
       state.requests[request.id] = {id, i};
       state.engine->submit(std::move(request));
     }

@@ -33,7 +33,8 @@ std::vector<int32_t> PolicyText::prompt(const feedback::Conversation& conversati
 std::vector<int32_t> PolicyText::response(std::string_view text) const {
   // The plain format's turns open with a space, the others' with the text itself.
   const std::string lead = chat_.format == model::ChatFormat::kPlain ? " " : "";
-  auto tokens = tokenizer_->encode(lead + std::string(text), /*parse_special=*/false);
+  auto tokens = tokenizer_->encode(lead + std::string(text), /*parse_special=*/false,
+                                   model::before_answer(chat_.format));
   tokens.push_back(end_token());
   return tokens;
 }
@@ -51,7 +52,13 @@ PolicyText::Example PolicyText::example(std::string_view prompt_text,
 }
 
 std::vector<int32_t> PolicyText::plain(std::string_view text) const {
-  return tokenizer_->encode(text, /*parse_special=*/false);
+  auto tokens = tokenizer_->encode(text, /*parse_special=*/false);
+  if (const auto first = tokenizer_->spec().prepend_id) tokens.insert(tokens.begin(), *first);
+  return tokens;
+}
+
+std::vector<int32_t> PolicyText::continuation(std::string_view text) const {
+  return tokenizer_->encode(text, /*parse_special=*/false, model::Before::kText);
 }
 
 }  // namespace charter::actors

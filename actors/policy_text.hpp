@@ -37,8 +37,11 @@ class PolicyText {
   [[nodiscard]] Example example(std::string_view prompt_text, std::string_view response_text,
                                 int64_t max_tokens) const;
 
-  // Plain text without special tokens: critique and judge templates.
+  // Plain text without special tokens but the one the model begins texts with: critique and judge
+  // templates.
   [[nodiscard]] std::vector<int32_t> plain(std::string_view text) const;
+  // What follows such a text.
+  [[nodiscard]] std::vector<int32_t> continuation(std::string_view text) const;
   [[nodiscard]] int32_t end_token() const {
     return stop_tokens_.front();
   }  // also the PM's end-of-context token

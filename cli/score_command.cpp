@@ -23,7 +23,10 @@ struct ScoreArguments {
 model::GenerationRequest request_of(const EngineJob& job, const feedback::JsonRow& row,
                                     double temperature) {
   model::GenerationRequest request;
-  request.continuation = job.tokenizer->encode(row.text("continuation"));
+  const auto before =
+      row.has("messages") ? model::before_answer(job.chat.value().format) : model::Before::kText;
+  request.continuation =
+      job.tokenizer->encode(row.text("continuation"), /*parse_special=*/true, before);
   if (request.continuation.empty()) {
     feedback::fail(*row.file, row.line, "key 'continuation' is empty");
   }

@@ -1,10 +1,12 @@
-// With the default model's vocabulary; skipped where another or none is installed.
+// With the default model's vocabulary, skipped where another or none is installed, and with a small
+// one.
 #include "actors/policy_text.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
+#include "model/gguf_model.hpp"
 #include "model/model_files.hpp"
 #include "tests/model/model_path.hpp"
 
@@ -78,6 +80,35 @@ TEST_F(PolicyTextTest, AnAnswerLongerThanTheLimitStillHasATokenToPredictFrom) {
   const auto cut = text->example("question", "one two three four five six", 3);
   EXPECT_EQ(cut.tokens.size(), 3u);
   EXPECT_EQ(cut.loss_from, 1);
+}
+
+// A SentencePiece vocabulary puts a space before a text; its ids are 1 for <s>, 2 for </s>.
+class MetaspacePolicyTextTest : public testing::Test {
+ protected:
+  static PolicyText text(model::ChatFormat format) {
+    const auto gguf =
+        model::GgufFile::open(CHARTER_SOURCE_DIR "/tests/golden/metaspace/trained.gguf");
+    return {std::make_shared<const model::Tokenizer>(model::tokenizer_from_gguf(gguf)), format};
+  }
+  static Tokens joined(Tokens a, const Tokens& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  }
+};
+
+TEST_F(MetaspacePolicyTextTest, WhatGoesOnAfterATextGetsNoSecondSpace) {
+  const PolicyText plain = text(model::ChatFormat::kPlain);
+  const model::Tokenizer& tokenizer = plain.tokenizer();
+  const Tokens whole = joined(plain.prompt("Hi"), plain.response("the sailor"));
+  EXPECT_EQ(tokenizer.decode(whole),
+            "<s> \n\nHuman: Hi\n\nAssistant: the sailor</s>");  // llama.cpp's space after <s>
+  EXPECT_EQ(tokenizer.decode(joined(plain.plain("Choose:"), plain.continuation(" (A)"))),
+            "<s> Choose: (A)");
+}
+
+TEST_F(MetaspacePolicyTextTest, MistralsAnswersAreTextsOfTheirOwn) {
+  const PolicyText mistral = text(model::ChatFormat::kMistral);
+  EXPECT_EQ(mistral.response("the"), joined(mistral.tokenizer().encode("the"), {2}));
 }
 
 }  // namespace
