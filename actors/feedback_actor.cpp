@@ -21,15 +21,8 @@ void owned(FeedbackState& state, int64_t id) {
 // One engine step.
 bool step(FeedbackState& state, const metrics::FeedbackMetrics& metrics) {
   if (state.engine->idle()) return false;
-  for (const auto& completion : state.engine->step()) {
-    metrics.engine.count_prefix(completion.cached_prompt_tokens);
-    complete_score(state, completion, metrics);
-  }
-  const auto computed = state.engine->stats().prefill_tokens - state.last_stats.prefill_tokens;
-  state.last_stats = state.engine->stats();
-  metrics.engine.prefill_tokens.Increment(static_cast<double>(computed));
-  metrics.engine.running_sequences.Set(static_cast<double>(state.requests.size()));
-  state.loop.count_read(computed);
+  for (const auto& completion : state.engine->step()) complete_score(state, completion, metrics);
+  state.meter.show(state.engine->stats(), state.requests.size(), metrics.engine, state.loop);
   return true;
 }
 
@@ -71,7 +64,10 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });
       },
-      [self](const FinishRole&) { self->quit(); },
+      [self, metrics](const FinishRole&) {
+        metrics.engine.ended();
+        self->quit();
+      },
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();

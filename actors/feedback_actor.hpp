@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/compute_loop.hpp"
+#include "actors/engine_meter.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
@@ -65,7 +66,7 @@ struct FeedbackState {
   uint64_t next_request = 1;
   ComputeLoop loop;
   int64_t flips = 0, flips_measured = 0;
-  model::EngineStats last_stats;
+  EngineMeter meter;
 };
 
 FeedbackActor::behavior_type feedback_actor(FeedbackActor::stateful_pointer<FeedbackState> self,

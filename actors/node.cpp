@@ -4,6 +4,7 @@
 
 #include "actors/fault_handler.hpp"
 #include "metrics/process_collector.hpp"
+#include "metrics/sampling_metrics.hpp"
 
 namespace charter::actors {
 namespace {
@@ -56,6 +57,16 @@ void check_answers(Self self) {
   self->quit(caf::make_error(caf::sec::request_timeout, overdue->role + " " + overdue->text));
 }
 
+// Here and not by the roles, which share them: a packing is counted once.
+void show_packed(NodeState& state, const PhaseModels& models) {
+  metrics::Maker make(*state.context.registry,
+                      {{"run", state.context.config.run.name}, {"actor", "node/" + state.node}});
+  for (const auto& [model, bytes] : models.packed_bytes()) {
+    state.packed_bytes.push_back(&metrics::packed_weight_bytes(make, model));
+    state.packed_bytes.back()->Set(static_cast<double>(bytes));
+  }
+}
+
 void assign(Self self, const Assignment& assignment) {
   auto& state = self->state;
   if (state.assigned) return;
@@ -64,6 +75,7 @@ void assign(Self self, const Assignment& assignment) {
   state.watch = RoleWatch(step_deadline(state.context.config, state.context.paths.weights()));
   auto models = std::make_shared<PhaseModels>(state.context.paths.weights(), state.context.config);
   prepare_models(*models, phase, assignment.roles);
+  show_packed(state, *models);
   for (const auto& role : assignment.roles) {
     auto handle = spawn_role(self->system(), state.context, models, phase, role, assignment.items);
     self->monitor(handle);

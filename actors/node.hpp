@@ -2,6 +2,8 @@
 // their progress, and ends when they have finished or one of them died or hangs. Such a role ends
 // its process: what it held is re-issued to the next one.
 #pragma once
+#include <prometheus/gauge.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +21,9 @@ using NodeActor = caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<Tic
 
 struct NodeState {
   static constexpr const char* name = "node";
+  ~NodeState() {
+    for (auto* gauge : packed_bytes) gauge->Set(0);
+  }
   NodeContext context;
   std::string node;
   std::string metrics_address;
@@ -27,7 +32,8 @@ struct NodeState {
   std::map<std::string, AnyRole> roles;  // alive
   RoleWatch watch;                       // notices one that hangs
   bool assigned = false, finishing = false;
-  caf::error dying;  // the reason, once it ends for a fault
+  caf::error dying;                              // the reason, once it ends for a fault
+  std::vector<prometheus::Gauge*> packed_bytes;  // of the models it holds for its roles
   int64_t pss_bytes = 0;
   std::chrono::steady_clock::time_point pss_read{};
 };

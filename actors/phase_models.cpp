@@ -73,6 +73,12 @@ std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string&
   return find(packed_, weights_name(config_, name), "packed model");
 }
 
+std::map<std::string, int64_t> PhaseModels::packed_bytes() const {
+  std::map<std::string, int64_t> result;
+  for (const auto& [directory, model] : packed_) result.emplace(directory, model->packed_bytes());
+  return result;
+}
+
 feedback::PreferenceModel PhaseModels::preference_model() const {
   return feedback::with_snapshot(load("pm_init")->transformer,
                                  model::read_snapshot(weights_ / "pm.safetensors"));

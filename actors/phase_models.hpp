@@ -34,6 +34,8 @@ class PhaseModels {
   // What prepare() made; std::invalid_argument otherwise.
   [[nodiscard]] std::shared_ptr<const LoadedModel> load(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<const model::PackedModel> packed(const std::string& name) const;
+  // Memory of each packing, by the directory it was read from.
+  [[nodiscard]] std::map<std::string, int64_t> packed_bytes() const;
   // The preference model after pm_train: pm_init with the trained tensors and head of
   // weights/pm.safetensors.
   [[nodiscard]] feedback::PreferenceModel preference_model() const;

@@ -18,7 +18,7 @@ void use_model(RolloutState& state, const std::string& name) {
   if (state.engine) state.engine.reset();
   state.engine.emplace(packed, state.loaded->text->shared_tokenizer(), model::WeightVersion{},
                        state.options.engine);
-  state.last_stats = {};
+  state.meter = {};
 }
 
 // Reads the announced version and gives it to the engine.
@@ -35,11 +35,17 @@ void apply_weights(RolloutState& state, const WeightsReady& ready,
         static_cast<double>(version.number - state.engine->version().number));
   const auto snapshot = take_snapshot(ready, !state.ready, metrics.weights);
   if (!snapshot) return;
+  // Packed copies of the policy in memory: with adapters one, which every version shares. With
+  // weights of its own a version is packed while the engine still serves the one before, so three
+  // with the start weights that `models` holds, and two between changes; another two for each
+  // further rollout actor of the process.
   const auto policy = model::with_snapshot(state.loaded->transformer, *snapshot);
   auto packed = state.models->lora_enabled()
                     ? state.models->packed(state.model_name)->with_adapters(policy)
                     : model::PackedModel::make(policy, state.options.precision,
                                                state.options.engine.max_batch);
+  if (!state.models->lora_enabled())
+    metrics.packed_policy_bytes.Set(static_cast<double>(packed->packed_bytes()));
   state.engine->set_weights(std::move(packed), version);
   metrics.policy_version.Set(static_cast<double>(version.number));
   metrics.weights.version_lag.Set(0);
@@ -69,19 +75,6 @@ void begin_early(RolloutState& state) {
   }
 }
 
-void count_engine(RolloutState& state, const metrics::RolloutMetrics& metrics) {
-  const auto& now = state.engine->stats();
-  auto& last = state.last_stats;
-  const auto prefill = now.prefill_tokens - last.prefill_tokens;
-  const auto decode = now.decode_tokens - last.decode_tokens;
-  metrics.engine.prefill_tokens.Increment(static_cast<double>(prefill));
-  metrics.engine.decode_tokens.Increment(static_cast<double>(decode));
-  metrics.engine.running_sequences.Set(static_cast<double>(state.requests.size()));
-  state.loop.count_read(prefill);
-  state.loop.count_generated(decode);
-  last = now;
-}
-
 // One engine step.
 bool step(RolloutState& state, const metrics::RolloutMetrics& metrics) {
   while (state.engine->idle() && !state.deferred.empty()) {
@@ -89,11 +82,9 @@ bool step(RolloutState& state, const metrics::RolloutMetrics& metrics) {
     begin_deferred(state);
   }
   if (state.engine->idle()) return false;
-  for (auto& completion : state.engine->step()) {
-    metrics.engine.count_prefix(completion.cached_prompt_tokens);
+  for (auto& completion : state.engine->step())
     complete_request(state, std::move(completion), metrics);
-  }
-  count_engine(state, metrics);
+  state.meter.show(state.engine->stats(), state.requests.size(), metrics.engine, state.loop);
   return true;
 }
 
@@ -139,8 +130,10 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });
       },
-      [self](const FinishRole&) {
+      [self, metrics](const FinishRole&) {
         // What is under way is not waited for: its leases go back to the source.
+        metrics.engine.ended();
+        metrics.packed_policy_bytes.Set(0);
         self->quit();
       },
       [self](Probe) {

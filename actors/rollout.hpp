@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/compute_loop.hpp"
+#include "actors/engine_meter.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
@@ -67,7 +68,7 @@ struct RolloutState {
   bool ready = false;
   transport::LinkId weights_link = 0;
   std::optional<Peer> weights_peer;  // known once the link is up
-  model::EngineStats last_stats;
+  EngineMeter meter;
   int64_t revisions = 0, changed = 0;
 };
 

@@ -63,16 +63,28 @@ EngineMetrics EngineMetrics::make(prometheus::Registry& registry,
       .decode_tokens =
           make.counter("engine_decode_tokens_total",
                        "Tokens decoded. Worry if the rate halves at the same batch size."),
-      .prefix_cache_hits = make.counter("prefix_cache_hits_total",
-                                        "Requests whose shared prefix was cached. Worry below half "
-                                        "of all in the critique stage."),
-      .prefix_cache_misses = make.counter(
-          "prefix_cache_misses_total",
-          "Requests that computed their prefix. Worry if it rises between version changes."),
+      .prefix_lookup_tokens = make.counter(
+          "prefix_cache_lookup_tokens_total",
+          "Prompt tokens looked up in the prefix cache. Worry if it stops while prompts come in."),
+      .prefix_hit_tokens = make.counter(
+          "prefix_cache_hit_tokens_total",
+          "Prompt tokens read from the prefix cache. Worry below half of those looked up in the "
+          "critique stage: rollout.prefix_cache_mib is too small for the shared examples."),
       .running_sequences =
           make.gauge("engine_running_sequences",
                      "Sequences in the decode batch. Worry if 1 for long: batching gains nothing."),
+      .kv_cache_bytes = make.gauge(
+          "kv_cache_bytes",
+          "Keys and values in use, cached prefixes among them. Worry if it grows past "
+          "rollout.prefix_cache_mib and what rollout.batch sequences of models.max_context take."),
   };
+}
+
+prometheus::Gauge& packed_weight_bytes(Maker& make, std::string_view model) {
+  return make.gauge("packed_weight_bytes",
+                    "Weights packed for generation, a copy for each model. Worry if the sum of a "
+                    "process exceeds its models' sizes together: versions are kept too long.",
+                    {{"model", std::string(model)}});
 }
 
 RolloutMetrics RolloutMetrics::make(prometheus::Registry& registry,
@@ -80,6 +92,7 @@ RolloutMetrics RolloutMetrics::make(prometheus::Registry& registry,
   Maker make(registry, labels);
   return {
       .engine = EngineMetrics::make(registry, labels),
+      .packed_policy_bytes = packed_weight_bytes(make, "policy"),
       .weights = WeightApplyMetrics::make(registry, labels, "policy"),
       .policy_version = make.gauge(
           "rollout_policy_version",

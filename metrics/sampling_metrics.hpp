@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "metrics/maker.hpp"
 #include "metrics/system_metrics.hpp"
@@ -35,22 +36,28 @@ struct PromptSourceMetrics {
 struct EngineMetrics {
   prometheus::Counter& prefill_tokens;
   prometheus::Counter& decode_tokens;
-  prometheus::Counter& prefix_cache_hits;    // requests that found their prefix
-  prometheus::Counter& prefix_cache_misses;  // requests that computed it
+  prometheus::Counter& prefix_lookup_tokens;  // of prompts, looked up in the prefix cache
+  prometheus::Counter& prefix_hit_tokens;     // of those, found there
   prometheus::Gauge& running_sequences;
+  prometheus::Gauge& kv_cache_bytes;  // in use, the prefix cache's blocks included
 
-  // A finished request that had this many tokens of its prompt from the cache.
-  void count_prefix(int64_t cached_tokens) const {
-    (cached_tokens > 0 ? prefix_cache_hits : prefix_cache_misses).Increment();
+  // The engine is gone, its process perhaps not.
+  void ended() const {
+    running_sequences.Set(0);
+    kv_cache_bytes.Set(0);
   }
 
   static EngineMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
 
+// Packed weights in memory, of one packing. Models that share a packing show it once.
+[[nodiscard]] prometheus::Gauge& packed_weight_bytes(Maker& make, std::string_view model);
+
 struct RolloutMetrics {
   EngineMetrics engine;
-  WeightApplyMetrics weights;         // of the policy
-  prometheus::Gauge& policy_version;  // the one this actor samples from
+  prometheus::Gauge& packed_policy_bytes;  // of a version with weights of its own; with adapters 0
+  WeightApplyMetrics weights;              // of the policy
+  prometheus::Gauge& policy_version;       // the one this actor samples from
   prometheus::Histogram& response_tokens;
   prometheus::Counter& eos_missing;  // responses cut by the token limit
   prometheus::Counter& critiques;

@@ -74,7 +74,7 @@ void move_values(AllMetrics& all, double seconds) {
   }
   for (auto* counter :
        {&all.learner.samples_trained, &all.feedback.requests_ok, &all.rollout.critiques,
-        &all.rollout.engine.prefix_cache_hits, &all.rollout.engine.prefix_cache_misses,
+        &all.rollout.engine.prefix_hit_tokens, &all.rollout.engine.prefix_lookup_tokens,
         &all.rollout.engine.decode_tokens, &all.rollout.engine.prefill_tokens, &all.link.sent_bytes,
         &all.link.received_bytes, &all.ledger.rows, &all.prompt_source.leases_issued,
         &all.feedback.principle_used["honest"], &all.link.sent["trajectory"],
