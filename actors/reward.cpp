@@ -135,11 +135,6 @@ bool waits_for_pm(const RewardState& state) {
   return state.options.follows_pm && state.pm_version.number < 0;
 }
 
-void ask_for_weights(RewardState& state) {
-  if (state.weights_peer)
-    state.ports.announce(*state.weights_peer, WeightsRequest{"pm", state.pm_version.number});
-}
-
 // One batch of trajectories, or one work item.
 bool step(RewardState& state, const metrics::RewardMetrics& metrics) {
   if (waits_for_pm(state) || (state.trajectories.empty() && state.items.empty())) return false;
@@ -196,8 +191,8 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
     state.trajectory_link =
         state.ports.bind<rl::Trajectory>(handle, Arrow::kTrajectory, state.options.index, 32);
   }
-  if (state.options.follows_pm)
-    state.weights_link = state.ports.connect<WeightsReady>(handle, Arrow::kWeights, 0, 0);
+  state.weights = WeightsClient(&state.ports, "pm");
+  if (state.options.follows_pm) state.weights.connect(handle);
   state.work = WorkClient(&state.ports, state.options.kinds, 8);
   state.work.connect(handle);
   state.work.start();
@@ -213,10 +208,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
           s.ports.acknowledge(it->second.first, it->second.second);
           s.unacknowledged.erase(it);
         }
-        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp) {
-          s.weights_peer = event.from;
-          ask_for_weights(s);
-        }
+        s.weights.handle(event, s.pm_version.number);
       },
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });
@@ -225,7 +217,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-        ask_for_weights(s);  // an announcement may be lost, a file may not read
+        s.weights.ask(s.pm_version.number);
         return s.loop.report(
             s.loop.read(),
             waits_for_pm(s) ? "waiting for PM weights"

@@ -13,6 +13,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
+#include "actors/weights_client.hpp"
 #include "actors/work.hpp"
 #include "actors/work_client.hpp"
 #include "feedback/preference_model.hpp"
@@ -46,8 +47,8 @@ struct RewardState {
   Ports ports;
   WorkClient work;
   Outbox scored;
-  transport::LinkId trajectory_link = 0, weights_link = 0;
-  std::optional<Peer> weights_peer;  // known once the link is up
+  WeightsClient weights;
+  transport::LinkId trajectory_link = 0;
   std::deque<From<rl::Trajectory>> trajectories;
   std::deque<WorkItem> items;
   // Trajectories the replay buffer does not own yet; two of one work id when its lease was issued

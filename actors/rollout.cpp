@@ -56,11 +56,8 @@ void apply_weights(RolloutState& state, const WeightsReady& ready,
   }
 }
 
-void ask_for_weights(RolloutState& state) {
-  if (state.weights_peer)
-    state.ports.announce(
-        *state.weights_peer,
-        WeightsRequest{"policy", state.ready ? state.engine->version().number : -1});
+int64_t version_in_use(const RolloutState& state) {
+  return state.ready ? state.engine->version().number : -1;
 }
 
 // Begins what has waited for the version that is here now.
@@ -110,8 +107,9 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
     state.pairs.add_link(state.ports.connect<>(handle, Arrow::kPair, i, 0));
   state.work = WorkClient(&state.ports, state.options.kinds, state.options.engine.max_batch + 2);
   state.work.connect(handle);
+  state.weights = WeightsClient(&state.ports, "policy");
   if (state.options.follows_policy)
-    state.weights_link = state.ports.connect<WeightsReady>(handle, Arrow::kWeights, 0, 0);
+    state.weights.connect(handle);
   else
     state.work.start();
   state.loop =
@@ -122,10 +120,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
         (void)s.work.handle(event);
         for (int64_t id : s.trajectories.handle(event)) s.work.release(id);
         for (int64_t id : s.pairs.handle(event)) s.work.release(id);
-        if (event.from.link == s.weights_link && event.kind == LinkEvent::Kind::kUp) {
-          s.weights_peer = event.from;
-          ask_for_weights(s);
-        }
+        s.weights.handle(event, version_in_use(s));
       },
       [self, metrics](Tick) {
         self->state.loop.tick(self, [&] { return step(self->state, metrics); });
@@ -139,7 +134,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-        ask_for_weights(s);  // an announcement may be lost, a file may not read
+        s.weights.ask(version_in_use(s));
         std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
                            : s.jobs.empty()                     ? "waiting for work"
                                             : std::to_string(s.jobs.size()) + " jobs, " +

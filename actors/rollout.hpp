@@ -14,6 +14,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
+#include "actors/weights_client.hpp"
 #include "actors/work.hpp"
 #include "actors/work_client.hpp"
 #include "feedback/critique.hpp"
@@ -58,6 +59,7 @@ struct RolloutState {
   std::optional<model::Engine> engine;
   Ports ports;
   WorkClient work;
+  WeightsClient weights;
   Outbox trajectories, pairs;
   std::map<int64_t, RolloutJob> jobs;
   std::map<uint64_t, std::pair<int64_t, size_t>> requests;  // engine request -> work id, part
@@ -66,8 +68,6 @@ struct RolloutState {
   uint64_t next_request = 1;
   ComputeLoop loop;
   bool ready = false;
-  transport::LinkId weights_link = 0;
-  std::optional<Peer> weights_peer;  // known once the link is up
   EngineMeter meter;
   int64_t revisions = 0, changed = 0;
 };
