@@ -9,6 +9,7 @@
 #include "actors/work.hpp"
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
+#include "report/report_json.hpp"
 
 namespace charter::cli {
 namespace {
@@ -119,19 +120,6 @@ nlohmann::ordered_json pm_accuracy(const store::Ledger& ledger) {
   return out;
 }
 
-nlohmann::ordered_json pairs_json(const store::Ledger& ledger) {
-  auto out = nlohmann::ordered_json::array();
-  for (const auto& pair : build_evaluation_pairs(ledger)) {
-    out.push_back({{"left", pair.left},
-                   {"right", pair.right},
-                   {"judged", pair.judged},
-                   {"identical", pair.identical},
-                   {"empty", pair.empty},
-                   {"unjudged", pair.unjudged}});
-  }
-  return out;
-}
-
 }  // namespace
 
 report::ReportData build_report(const store::Ledger& ledger, const config::RunConfig& config,
@@ -189,13 +177,14 @@ nlohmann::ordered_json run_status(const store::Ledger& ledger, const std::string
   out["label_sources"] = nlohmann::ordered_json::array();
   std::vector<std::string> unnamed;
   for (const auto& row : build_label_sources(ledger, unnamed)) {
-    out["label_sources"].push_back(
-        {{"data", row.data}, {"human", row.human}, {"ai", row.ai}, {"authored", row.authored}});
+    out["label_sources"].emplace_back(report::to_json(row));
   }
   out["pm"]["version"] = nullptr;
   if (const auto version = newest_pm_version(ledger)) out["pm"]["version"] = *version;
   out["pm"]["accuracy"] = pm_accuracy(ledger);
-  out["evaluation"]["pairs"] = pairs_json(ledger);
+  out["evaluation"]["pairs"] = nlohmann::ordered_json::array();
+  for (const auto& pair : build_evaluation_pairs(ledger))
+    out["evaluation"]["pairs"].emplace_back(report::to_json(pair));
   out["events"] = nlohmann::ordered_json::array();
   for (const auto& event : ledger.events(kEvents)) {
     out["events"].push_back({{"time", event.time}, {"level", event.level}, {"text", event.text}});

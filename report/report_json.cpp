@@ -18,9 +18,7 @@ Json json_of(const Substitution& s) {
   return {{"part", json_of(s.part)}, {"paper", json_of(s.paper)}, {"here", json_of(s.here)}};
 }
 
-Json json_of(const LabelSource& s) {
-  return {{"data", json_of(s.data)}, {"human", s.human}, {"ai", s.ai}, {"authored", s.authored}};
-}
+Json json_of(const LabelSource& s) { return to_json(s); }
 
 Json json_of(const Estimate& e) {
   return {{"value", json_of(e.value)}, {"low", json_of(e.low)}, {"high", json_of(e.high)}};
@@ -122,16 +120,22 @@ Json json_of(const EvaluationRow& e) {
           {"helpfulness_verdict", verdict_text(verdict(e.helpfulness, e.anchor))}};
 }
 
-Json json_of(const EvaluationPair& p) {
-  return {{"left", json_of(p.left)},  {"right", json_of(p.right)}, {"judged", p.judged},
-          {"identical", p.identical}, {"empty", p.empty},          {"unjudged", p.unjudged}};
-}
+Json json_of(const EvaluationPair& p) { return to_json(p); }
 
 Json json_of(const VersionCount& v) {
   return {{"policy_version", v.policy_version}, {"trajectories", v.trajectories}};
 }
 
 }  // namespace
+
+nlohmann::json to_json(const EvaluationPair& p) {
+  return {{"left", json_of(p.left)},  {"right", json_of(p.right)}, {"judged", p.judged},
+          {"identical", p.identical}, {"empty", p.empty},          {"unjudged", p.unjudged}};
+}
+
+nlohmann::json to_json(const LabelSource& s) {
+  return {{"data", json_of(s.data)}, {"human", s.human}, {"ai", s.ai}, {"authored", s.authored}};
+}
 
 nlohmann::json to_json(const ReportData& d) {
   return {{"run_name", json_of(d.run_name)},

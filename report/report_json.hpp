@@ -8,6 +8,10 @@
 
 namespace charter::report {
 
+// Parts that `charter status --json` shows too.
+[[nodiscard]] nlohmann::json to_json(const EvaluationPair& pair);
+[[nodiscard]] nlohmann::json to_json(const LabelSource& source);
+
 // Strings are made valid UTF-8, NaN becomes null: dump() of the result does not throw.
 [[nodiscard]] nlohmann::json to_json(const ReportData& data);
 
