@@ -4,6 +4,7 @@
 
 #include "actors/fault_handler.hpp"
 #include "actors/publish.hpp"
+#include "rl/policy_pass.hpp"
 
 namespace charter::actors {
 namespace {
@@ -17,32 +18,6 @@ std::vector<int32_t> pm_sequence(const RewardState& state, const rl::Trajectory&
   const int32_t end = state.reference->text->end_token();
   if (tokens.back() != end) tokens.push_back(end);
   return tokens;
-}
-
-// Log-probs of each response token under the reference, at the trajectory's temperature.
-void add_reference_logprobs(const RewardState& state, std::vector<rl::ScoredTrajectory>& batch) {
-  std::vector<std::vector<int32_t>> sequences;
-  for (const auto& scored : batch) {
-    auto tokens = scored.trajectory.prompt;
-    tokens.insert(tokens.end(), scored.trajectory.response.begin(),
-                  scored.trajectory.response.end());
-    sequences.push_back(std::move(tokens));
-  }
-  const auto& transformer = state.reference->transformer;
-  const auto packed = model::pack(sequences, transformer.embedding.device());
-  const auto hidden = model::hidden_states(transformer, packed);
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const auto& t = batch[i].trajectory;
-    const int64_t begin = packed.offsets[i] + static_cast<int64_t>(t.prompt.size()),
-                  end = packed.offsets[i + 1];
-    // Row p - 1 predicts token p.
-    const auto logprobs = model::token_logprobs(transformer, hidden.slice(0, begin - 1, end - 1),
-                                                packed.tokens.slice(0, begin, end), t.temperature)
-                              .cpu()
-                              .contiguous();
-    batch[i].ref_logprobs.assign(logprobs.data_ptr<float>(),
-                                 logprobs.data_ptr<float>() + logprobs.numel());
-  }
 }
 
 void score_trajectories(RewardState& state, const metrics::RewardMetrics& metrics) {
@@ -64,7 +39,7 @@ void score_trajectories(RewardState& state, const metrics::RewardMetrics& metric
     state.trajectories.pop_front();
   }
   const auto scores = feedback::scores(*state.pm, sequences).cpu().contiguous();
-  add_reference_logprobs(state, batch);
+  rl::set_reference_logprobs(state.reference->transformer, batch);
   for (size_t i = 0; i < batch.size(); ++i) {
     batch[i].score = state.pm_map(scores.data_ptr<float>()[i]);
     metrics.pm_score.Observe(batch[i].score);
@@ -102,7 +77,7 @@ void record_activation(RewardState& state, const WorkItem& item) {
   const auto device = state.reference->transformer.embedding.device();
   const auto packed = model::pack(sequences, device);
   const auto rows =
-      at::full({1}, packed.offsets[1] - 1, at::TensorOptions(at::kLong).device(device));
+      at::full({1}, packed.segments[0].end - 1, at::TensorOptions(at::kLong).device(device));
   const auto layers = model::layer_activations(state.reference->transformer, packed, rows)
                           .cpu()
                           .contiguous();  // [L, 1, H]

@@ -47,7 +47,8 @@ int64_t tokens_of(const PreferencePair& pair) {
 
 std::vector<size_t> plan(std::span<const PreferencePair> pairs, int64_t budget) {
   std::vector<int64_t> lengths;
-  for (const PreferencePair& pair : pairs) lengths.push_back(tokens_of(pair));
+  for (const PreferencePair& pair : pairs)
+    lengths.push_back(tokens_of(pair) - model::shared_beginning(pair.first, pair.second));
   return model::plan_micro_batches(lengths, budget);
 }
 

@@ -47,7 +47,7 @@ double number(const std::map<std::string, std::string>& metadata, const std::str
 
 std::vector<int64_t> last_valid_index(const model::PackedSequences& batch) {
   std::vector<int64_t> rows;
-  for (size_t i = 1; i < batch.offsets.size(); ++i) rows.push_back(batch.offsets[i] - 1);
+  for (const size_t end : batch.ends) rows.push_back(batch.segments[end].end - 1);
   return rows;
 }
 
@@ -55,11 +55,11 @@ at::Tensor scores(const PreferenceModel& pm, std::span<const std::vector<int32_t
                   bool gradient_checkpointing) {
   check_tokens(pm, sequences);
   const at::Device device = pm.transformer.embedding.device();
-  const model::PackedSequences batch = model::pack(sequences, device);
+  const model::PackedSequences batch = model::pack_shared(sequences, device);
   const at::Tensor rows = at::tensor(last_valid_index(batch)).to(device);
-  const at::Tensor hidden = model::hidden_states(
-      pm.transformer, batch, {.gradient_checkpointing = gradient_checkpointing});
-  return model::forward(pm.head, hidden.index_select(0, rows));
+  return model::forward(pm.head,
+                        model::hidden_rows(pm.transformer, batch, rows,
+                                           {.gradient_checkpointing = gradient_checkpointing}));
 }
 
 at::Tensor scores_in_slices(const PreferenceModel& pm,

@@ -21,10 +21,11 @@ using torch::autograd::variable_list;
 struct Pass {
   ModelConfig config;
   at::Tensor cos, sin;  // [T, head_dim/2], row t for token t
-  std::vector<int64_t> offsets;
+  std::vector<Segment> segments;
+  at::Tensor read;  // rows the last layer computes; undefined: all
 };
 
-at::Tensor attention_block(const Pass& pass, const Layer& layer, const at::Tensor& x) {
+at::Tensor attention_heads(const Pass& pass, const Layer& layer, const at::Tensor& x) {
   const ModelConfig& c = pass.config;
   const int64_t tokens = x.size(0);
   at::Tensor q = forward(layer.q, x).view({tokens, c.num_heads, c.head_dim});
@@ -34,12 +35,17 @@ at::Tensor attention_block(const Pass& pass, const Layer& layer, const at::Tenso
   if (layer.k_norm.defined()) k = rms_norm(k, layer.k_norm, c.rms_norm_eps);
   q = apply_rope(q, pass.cos, pass.sin);
   k = apply_rope(k, pass.cos, pass.sin);
-  return forward(layer.o, packed_attention(q, k, v, pass.offsets));
+  return packed_attention(q, k, v, pass.segments);
 }
 
-at::Tensor run_layer(const Pass& pass, const Layer& layer, const at::Tensor& x) {
+// All rows are read by attention; past it the last layer goes on with those that are read.
+at::Tensor run_layer(const Pass& pass, const Layer& layer, const at::Tensor& x, bool last) {
   const double eps = pass.config.rms_norm_eps;
-  const at::Tensor y = x + attention_block(pass, layer, rms_norm(x, layer.input_norm, eps));
+  const auto read = [&](const at::Tensor& rows) {
+    return last && pass.read.defined() ? rows.index_select(0, pass.read) : rows;
+  };
+  const at::Tensor heads = attention_heads(pass, layer, rms_norm(x, layer.input_norm, eps));
+  const at::Tensor y = read(x) + forward(layer.o, read(heads));
   const at::Tensor z = rms_norm(y, layer.post_attention_norm, eps);
   return y + forward(layer.down, swiglu(forward(layer.gate, z), forward(layer.up, z)));
 }
@@ -60,6 +66,7 @@ std::vector<at::Tensor*> tensors_of(Layer& layer) {
 struct CheckpointState : torch::CustomClassHolder {
   std::shared_ptr<const Pass> pass;
   Layer layer;
+  bool last;
 };
 
 // Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174): the forward pass keeps only the
@@ -67,14 +74,16 @@ struct CheckpointState : torch::CustomClassHolder {
 // are inputs of the function, so that gradients reach them by any route autograd knows.
 struct CheckpointedLayer : Function<CheckpointedLayer> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, at::TensorList trainable,
-                            const std::shared_ptr<const Pass>& pass, const Layer& layer) {
+                            const std::shared_ptr<const Pass>& pass, const Layer& layer,
+                            bool last) {
     ctx->save_for_backward({x});
     auto state = c10::make_intrusive<CheckpointState>();
     state->pass = pass;
     state->layer = layer;
+    state->last = last;
     ctx->saved_data["state"] = c10::IValue::make_capsule(state);
     ctx->saved_data["count"] = static_cast<int64_t>(trainable.size());
-    return run_layer(*pass, layer, x);
+    return run_layer(*pass, layer, x, last);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -90,30 +99,28 @@ struct CheckpointedLayer : Function<CheckpointedLayer> {
       *tensor = tensor->detach().requires_grad_(true);
       inputs.push_back(*tensor);
     }
-    const at::Tensor y = run_layer(*state->pass, layer, x);
+    const at::Tensor y = run_layer(*state->pass, layer, x, state->last);
     variable_list result = torch::autograd::grad({y}, inputs, {grads[0]});
-    result.resize(static_cast<size_t>(ctx->saved_data["count"].toInt()) + 3);  // pass and layer
+    result.resize(static_cast<size_t>(ctx->saved_data["count"].toInt()) + 4);  // pass, layer, last
     return result;
   }
 };
 
 at::Tensor checkpointed(const std::shared_ptr<const Pass>& pass, const Layer& layer,
-                        const at::Tensor& x) {
+                        const at::Tensor& x, bool last) {
   Layer copy = layer;
   variable_list trainable;
   for (const at::Tensor* tensor : tensors_of(copy)) {
     if (tensor->defined() && tensor->requires_grad()) trainable.push_back(*tensor);
   }
-  return CheckpointedLayer::apply(x, at::TensorList(trainable), pass, layer);
+  return CheckpointedLayer::apply(x, at::TensorList(trainable), pass, layer, last);
 }
 
-std::shared_ptr<const Pass> make_pass(const Transformer& transformer,
-                                      const PackedSequences& batch) {
+std::shared_ptr<const Pass> make_pass(const Transformer& transformer, const PackedSequences& batch,
+                                      const at::Tensor& read) {
   const at::Tensor positions = batch.positions;
   int64_t longest = 0;
-  for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
-    longest = std::max(longest, batch.offsets[i + 1] - batch.offsets[i]);
-  }
+  for (size_t i = 0; i < batch.ends.size(); ++i) longest = std::max(longest, batch.length(i));
   if (longest > transformer.config.max_position) {
     throw std::invalid_argument("batch: a sequence has " + std::to_string(longest) +
                                 " tokens, expected at most " +
@@ -124,7 +131,7 @@ std::shared_ptr<const Pass> make_pass(const Transformer& transformer,
     return t.to(positions.device()).index_select(0, positions);
   };
   return std::make_shared<Pass>(
-      Pass{transformer.config, rows(table.cos), rows(table.sin), batch.offsets});
+      Pass{transformer.config, rows(table.cos), rows(table.sin), batch.segments, read});
 }
 
 void check_rows(const at::Tensor& hidden, const at::Tensor& targets, double temperature) {
@@ -147,51 +154,31 @@ bool has_kernels(const Linear& head, const at::Tensor& hidden) {
 
 }  // namespace
 
-PackedSequences pack(std::span<const std::vector<int32_t>> sequences, at::Device device) {
-  if (sequences.empty()) {
-    throw std::invalid_argument("sequences: got none, expected at least one");
+at::Tensor hidden_rows(const Transformer& transformer, const PackedSequences& batch,
+                       const at::Tensor& rows, const ForwardOptions& options) {
+  const auto pass = make_pass(transformer, batch, rows);
+  const bool checkpoint = options.gradient_checkpointing && at::GradMode::is_enabled();
+  at::Tensor x = at::embedding(transformer.embedding, batch.tokens);
+  for (const Layer& layer : transformer.layers) {
+    const bool last = &layer == &transformer.layers.back();
+    x = checkpoint ? checkpointed(pass, layer, x, last) : run_layer(*pass, layer, x, last);
   }
-  PackedSequences result;
-  result.offsets.push_back(0);
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    if (sequences[i].empty()) {
-      throw std::invalid_argument("sequences[" + std::to_string(i) +
-                                  "]: got no tokens, expected at least one");
-    }
-    result.offsets.push_back(result.offsets.back() + static_cast<int64_t>(sequences[i].size()));
-  }
-  at::Tensor tokens = at::empty({result.offsets.back()}, at::kLong);
-  at::Tensor positions = at::empty_like(tokens);
-  auto* token = tokens.mutable_data_ptr<int64_t>();
-  auto* position = positions.mutable_data_ptr<int64_t>();
-  for (const auto& sequence : sequences) {
-    token = std::copy(sequence.begin(), sequence.end(), token);
-    for (size_t i = 0; i < sequence.size(); ++i) *position++ = static_cast<int64_t>(i);
-  }
-  result.tokens = tokens.to(device);
-  result.positions = positions.to(device);
-  return result;
+  return rms_norm(x, transformer.final_norm, transformer.config.rms_norm_eps);
 }
 
 at::Tensor hidden_states(const Transformer& transformer, const PackedSequences& batch,
                          const ForwardOptions& options) {
-  const auto pass = make_pass(transformer, batch);
-  const bool checkpoint = options.gradient_checkpointing && at::GradMode::is_enabled();
-  at::Tensor x = at::embedding(transformer.embedding, batch.tokens);
-  for (const Layer& layer : transformer.layers) {
-    x = checkpoint ? checkpointed(pass, layer, x) : run_layer(*pass, layer, x);
-  }
-  return rms_norm(x, transformer.final_norm, transformer.config.rms_norm_eps);
+  return hidden_rows(transformer, batch, at::Tensor(), options);
 }
 
 at::Tensor layer_activations(const Transformer& transformer, const PackedSequences& batch,
                              const at::Tensor& rows) {
   const at::NoGradGuard no_grad;
-  const auto pass = make_pass(transformer, batch);
+  const auto pass = make_pass(transformer, batch, at::Tensor());
   std::vector<at::Tensor> result;
   at::Tensor x = at::embedding(transformer.embedding, batch.tokens);
   for (const Layer& layer : transformer.layers) {
-    x = run_layer(*pass, layer, x);
+    x = run_layer(*pass, layer, x, /*last=*/false);
     result.push_back(x.index_select(0, rows));
   }
   return at::stack(result);

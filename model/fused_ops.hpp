@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "model/packing.hpp"
 #include "model/token_scores.hpp"
 
 namespace charter::model {
@@ -20,11 +21,12 @@ namespace charter::model {
 [[nodiscard]] at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos,
                                     const at::Tensor& sin);
 
-// Causal attention within each sequence of a packed batch. q: [T, heads, d], k and v: [T, kv_heads,
-// d]; query head i reads key head i / (heads / kv_heads). Sequence i is [offsets[i], offsets[i +
-// 1]). Returns [T, heads * d].
+// Causal attention within each segment of a packed batch, and on the whole of the segment it
+// follows. q: [T, heads, d], k and v: [T, kv_heads, d]; query head i reads key head i / (heads /
+// kv_heads). Returns [T, heads * d].
 [[nodiscard]] at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k,
-                                          const at::Tensor& v, const std::vector<int64_t>& offsets);
+                                          const at::Tensor& v,
+                                          const std::vector<Segment>& segments);
 
 // log softmax(hidden W^T / temperature) at targets: hidden [n, H], weight [V, H], targets [n] int64
 // -> [n]. Works on `slice` rows at a time and keeps no logits: the gradient of hidden is formed in

@@ -60,26 +60,26 @@ struct SftTrainer::Impl {
   // The weighted sum of negative log-likelihoods over the loss tokens of examples [begin, end).
   at::Tensor loss_sum(size_t begin, size_t end) const {
     std::vector<std::vector<int32_t>> inputs;  // without the last token: nothing follows it
+    for (size_t i = begin; i < end; ++i)
+      inputs.emplace_back(batch[i].tokens.begin(), batch[i].tokens.end() - 1);
+    const at::Device device = policy.embedding.device();
+    const PackedSequences packed = pack_shared(inputs, device);
     std::vector<int64_t> rows, targets;
-    std::vector<float> weights;
-    int64_t offset = 0;
+    std::vector<double> weights;
     for (size_t i = begin; i < end; ++i) {
       const SftExample& example = batch[i];
-      inputs.emplace_back(example.tokens.begin(), example.tokens.end() - 1);
       for (size_t t = static_cast<size_t>(example.loss_from); t < example.tokens.size(); ++t) {
-        rows.push_back(offset + static_cast<int64_t>(t) - 1);
+        rows.push_back(packed.row(i - begin, static_cast<int64_t>(t) - 1));
         targets.push_back(example.tokens[t]);
-        weights.push_back(static_cast<float>(example.weight));
+        weights.push_back(example.weight);
       }
-      offset += static_cast<int64_t>(inputs.back().size());
     }
-    const at::Device device = policy.embedding.device();
-    const at::Tensor hidden = hidden_states(
-        policy, pack(inputs, device), {.gradient_checkpointing = options.gradient_checkpointing});
+    const at::Tensor hidden =
+        hidden_rows(policy, packed, at::tensor(rows).to(device),
+                    {.gradient_checkpointing = options.gradient_checkpointing});
     const at::Tensor logprobs =
-        token_logprobs(policy, hidden.index_select(0, at::tensor(rows).to(device)),
-                       at::tensor(targets).to(device), /*temperature=*/1.0);
-    return -(logprobs * at::tensor(weights).to(device)).sum();
+        token_logprobs(policy, hidden, at::tensor(targets).to(device), /*temperature=*/1.0);
+    return -(logprobs.to(at::kDouble) * at::tensor(weights, at::kDouble).to(device)).sum();
   }
 
   void finish() {

@@ -16,6 +16,7 @@
 #include "model/linear.hpp"
 #include "model/model_config.hpp"
 #include "model/model_files.hpp"
+#include "model/packing.hpp"
 #include "model/token_scores.hpp"
 
 namespace charter::model {
@@ -48,17 +49,6 @@ struct Transformer {
 void for_each_linear(Transformer& transformer,
                      const std::function<void(const std::string&, Linear&)>& visit);
 
-// Sequences end to end, without padding.
-struct PackedSequences {
-  at::Tensor tokens;             // [T] int64
-  at::Tensor positions;          // [T] int64, from 0 in each sequence
-  std::vector<int64_t> offsets;  // n + 1 entries; sequence i is [offsets[i], offsets[i + 1])
-};
-
-// Throws std::invalid_argument on an empty list or an empty sequence.
-[[nodiscard]] PackedSequences pack(std::span<const std::vector<int32_t>> sequences,
-                                   at::Device device = at::kCPU);
-
 struct ForwardOptions {
   // Recompute each layer in the backward pass: less memory, a third more time.
   bool gradient_checkpointing = false;
@@ -68,6 +58,10 @@ struct ForwardOptions {
 // Differentiable.
 [[nodiscard]] at::Tensor hidden_states(const Transformer& transformer, const PackedSequences& batch,
                                        const ForwardOptions& options = {});
+
+// Those of the rows that are read ([n] int64): [n, H]. The last layer computes no others.
+[[nodiscard]] at::Tensor hidden_rows(const Transformer& transformer, const PackedSequences& batch,
+                                     const at::Tensor& rows, const ForwardOptions& options = {});
 
 // Residual stream after each layer at rows `rows` ([n] int64): [L, n, H]. No graph. For the
 // firewall.

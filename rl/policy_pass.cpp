@@ -7,30 +7,52 @@
 namespace charter::rl {
 namespace {
 
-// Where the response tokens are predicted in the packed sequences.
-struct Layout {
-  std::vector<std::vector<int32_t>> inputs;
-  std::vector<int64_t> rows, targets;
+// The hidden states that predict the response tokens, trajectory after trajectory, and those.
+struct Predictions {
+  at::Tensor hidden, targets;   // [n, H], [n]
   std::vector<int64_t> counts;  // response tokens a trajectory
 };
 
-Layout lay_out(std::span<const ScoredTrajectory> trajectories) {
-  Layout layout;
-  int64_t offset = 0;
+Predictions predict(const model::Transformer& policy,
+                    std::span<const ScoredTrajectory> trajectories, bool gradient_checkpointing) {
+  std::vector<std::vector<int32_t>> inputs;
   for (const ScoredTrajectory& scored : trajectories) {
     const Trajectory& t = scored.trajectory;
-    std::vector<int32_t> input = t.prompt;
-    input.insert(input.end(), t.response.begin(), t.response.end() - 1);
-    const int64_t first = offset + static_cast<int64_t>(t.prompt.size()) - 1;
-    for (size_t i = 0; i < t.response.size(); ++i) {
-      layout.rows.push_back(first + static_cast<int64_t>(i));
-      layout.targets.push_back(t.response[i]);
-    }
-    layout.counts.push_back(static_cast<int64_t>(t.response.size()));
-    offset += static_cast<int64_t>(input.size());
-    layout.inputs.push_back(std::move(input));
+    inputs.push_back(t.prompt);
+    inputs.back().insert(inputs.back().end(), t.response.begin(), t.response.end() - 1);
   }
-  return layout;
+  const at::Device device = policy.embedding.device();
+  const model::PackedSequences packed = model::pack_shared(inputs, device);
+  std::vector<int64_t> rows, targets;
+  Predictions result;
+  for (size_t i = 0; i < trajectories.size(); ++i) {
+    const Trajectory& t = trajectories[i].trajectory;
+    const int64_t first = static_cast<int64_t>(t.prompt.size()) - 1;
+    for (size_t k = 0; k < t.response.size(); ++k)
+      rows.push_back(packed.row(i, first + static_cast<int64_t>(k)));
+    targets.insert(targets.end(), t.response.begin(), t.response.end());
+    result.counts.push_back(static_cast<int64_t>(t.response.size()));
+  }
+  result.hidden = model::hidden_rows(policy, packed, at::tensor(rows).to(device),
+                                     {.gradient_checkpointing = gradient_checkpointing});
+  result.targets = at::tensor(targets).to(device);
+  return result;
+}
+
+// Calls run(first row, rows, temperature) for trajectories of one temperature in a row: almost
+// always there is only one run.
+template <typename Run>
+void by_temperature(std::span<const ScoredTrajectory> trajectories,
+                    const std::vector<int64_t>& counts, const Run& run) {
+  int64_t begin = 0;
+  for (size_t i = 0; i < trajectories.size();) {
+    const double temperature = trajectories[i].trajectory.temperature;
+    int64_t n = 0;
+    for (; i < trajectories.size() && trajectories[i].trajectory.temperature == temperature; ++i)
+      n += counts[i];
+    run(begin, n, temperature);
+    begin += n;
+  }
 }
 
 // Entropy of softmax(logits / temperature), H = logsumexp(z) - sum p z, with a graph.
@@ -56,37 +78,41 @@ int64_t pass_tokens(const Trajectory& trajectory) {
 PolicyPass run_policy(const model::Transformer& policy, const model::ValueHead& head,
                       std::span<const ScoredTrajectory> trajectories,
                       const PolicyPassOptions& options) {
-  const Layout layout = lay_out(trajectories);
-  const at::Device device = policy.embedding.device();
-  const at::Tensor hidden =
-      model::hidden_states(policy, model::pack(layout.inputs, device),
-                           {.gradient_checkpointing = options.gradient_checkpointing})
-          .index_select(0, at::tensor(layout.rows).to(device));
-  const at::Tensor targets = at::tensor(layout.targets).to(device);
-  // Trajectories of one temperature in a row share one call: almost always there is only one run.
+  const Predictions predictions = predict(policy, trajectories, options.gradient_checkpointing);
+  const at::Tensor &hidden = predictions.hidden, &targets = predictions.targets;
   std::vector<at::Tensor> logprobs, entropy;
-  int64_t begin = 0;
-  for (size_t i = 0; i < trajectories.size();) {
-    const double temperature = trajectories[i].trajectory.temperature;
-    int64_t n = 0;
-    for (; i < trajectories.size() && trajectories[i].trajectory.temperature == temperature; ++i) {
-      n += layout.counts[i];
-    }
-    const at::Tensor rows = hidden.narrow(0, begin, n);
-    const at::Tensor ids = targets.narrow(0, begin, n);
-    begin += n;
-    if (options.entropy && !at::GradMode::is_enabled()) {
-      auto scores = model::token_scores(policy, rows, ids, temperature);
-      logprobs.push_back(std::move(scores.logprobs));
-      entropy.push_back(std::move(scores.entropies));
-      continue;
-    }
-    logprobs.push_back(model::token_logprobs(policy, rows, ids, temperature));
-    if (options.entropy) entropy.push_back(entropies(policy, rows, temperature));
-  }
+  by_temperature(
+      trajectories, predictions.counts, [&](int64_t begin, int64_t n, double temperature) {
+        const at::Tensor rows = hidden.narrow(0, begin, n), ids = targets.narrow(0, begin, n);
+        if (options.entropy && !at::GradMode::is_enabled()) {
+          auto scores = model::token_scores(policy, rows, ids, temperature);
+          logprobs.push_back(std::move(scores.logprobs));
+          entropy.push_back(std::move(scores.entropies));
+          return;
+        }
+        logprobs.push_back(model::token_logprobs(policy, rows, ids, temperature));
+        if (options.entropy) entropy.push_back(entropies(policy, rows, temperature));
+      });
   return {.logprobs = at::cat(logprobs),
           .values = model::forward(head, hidden),
           .entropy = options.entropy ? at::cat(entropy) : at::Tensor()};
+}
+
+void set_reference_logprobs(const model::Transformer& reference,
+                            std::span<ScoredTrajectory> trajectories) {
+  const at::NoGradGuard no_grad;
+  const Predictions predictions = predict(reference, trajectories, false);
+  std::vector<at::Tensor> parts;
+  by_temperature(trajectories, predictions.counts, [&](int64_t begin, int64_t n, double t) {
+    parts.push_back(model::token_logprobs(reference, predictions.hidden.narrow(0, begin, n),
+                                          predictions.targets.narrow(0, begin, n), t));
+  });
+  const at::Tensor all = at::cat(parts).cpu().contiguous();
+  const float* next = all.const_data_ptr<float>();
+  for (size_t i = 0; i < trajectories.size(); ++i) {
+    trajectories[i].ref_logprobs.assign(next, next + predictions.counts[i]);
+    next += predictions.counts[i];
+  }
 }
 
 }  // namespace charter::rl

@@ -28,6 +28,11 @@ struct PolicyPassOptions {
                                     std::span<const ScoredTrajectory> trajectories,
                                     const PolicyPassOptions& options);
 
+// Fills ref_logprobs: those of the response tokens under the reference, at each trajectory's
+// temperature.
+void set_reference_logprobs(const model::Transformer& reference,
+                            std::span<ScoredTrajectory> trajectories);
+
 // Tokens run_policy computes for a trajectory: all but the last, which nothing follows.
 [[nodiscard]] int64_t pass_tokens(const Trajectory& trajectory);
 

@@ -53,6 +53,7 @@ set(may_read_clock model/engine.cpp)
 set(tested_elsewhere
   "model/attention.cpp model/transformer_test.cpp"
   "model/forward.cpp model/transformer_test.cpp"
+  "model/packing.cpp model/transformer_test.cpp"
   "model/fused_ops.cpp model/transformer_test.cpp"
   "model/rope.cpp model/transformer_test.cpp"
   "model/cached_attention.cpp model/packed_model_test.cpp"

@@ -115,6 +115,13 @@ TEST(Device, ThePackedPassGivesTheSameHiddenStatesAndLogProbs) {
     const at::Tensor rows = at::tensor({8, 25}, at::kLong);
     expect_close(layer_activations(device, pack(sequences, fake_device()), rows.to(fake_device())),
                  layer_activations(host, pack(sequences), rows), 1e-4);
+    auto longer = sequences[1];
+    longer.push_back(5);
+    const std::vector<std::vector<int32_t>> sharing{sequences[1], longer};
+    ASSERT_EQ(pack_shared(sharing).tokens.size(0), 16 + 1 + 2);
+    const at::Tensor some = at::tensor({16, 3, 18}, at::kLong);
+    expect_close(hidden_rows(device, pack_shared(sharing, fake_device()), some.to(fake_device())),
+                 hidden_rows(host, pack_shared(sharing), some), 1e-4);
   }
 }
 

@@ -88,16 +88,18 @@ at::Tensor loss_of(const at::Tensor& logprobs) {
   return (logprobs * at::linspace(-1, 1, logprobs.size(0))).sum();
 }
 
-at::Tensor targets() { return at::arange(80, at::kLong).remainder(97); }
+at::Tensor targets(int64_t n) { return at::arange(n, at::kLong).remainder(97); }
 
-at::Tensor naive_loss(const Transformer& t) {
+at::Tensor naive_loss(const Transformer& t, const std::vector<std::vector<int32_t>>& sequences) {
   Tensors rows;
-  for (const auto& s : kSequences) {
+  for (const auto& s : sequences) {
     std::vector<int64_t> ids(s.begin(), s.end());
     rows.push_back(naive_hidden(t, at::tensor(ids, at::kLong)));
   }
-  const auto scores = at::matmul(at::cat(rows), t.head.weight.t()) / 0.7;
-  return loss_of(at::log_softmax(scores, 1).gather(1, targets().unsqueeze(1)).squeeze(1));
+  const at::Tensor all = at::cat(rows);
+  const auto scores = at::matmul(all, t.head.weight.t()) / 0.7;
+  return loss_of(
+      at::log_softmax(scores, 1).gather(1, targets(all.size(0)).unsqueeze(1)).squeeze(1));
 }
 
 double worst(const Tensors& a, const Tensors& b) {
@@ -111,26 +113,105 @@ double worst(const Tensors& a, const Tensors& b) {
 
 class PackedPass : public testing::TestWithParam<TinyOptions> {};
 
+// The gradients of `loss` are those of `expected`, input by input.
+void expect_same_gradients(const at::Tensor& loss, const at::Tensor& expected,
+                           const Tensors& inputs) {
+  const Tensors wanted = torch::autograd::grad({expected}, inputs, {}, true, false, true);
+  const Tensors grads = torch::autograd::grad({loss}, inputs, {}, {}, false, true);
+  Tensors a, b;
+  for (size_t i = 0; i < grads.size(); ++i) {
+    ASSERT_EQ(grads[i].defined(), wanted[i].defined()) << i;
+    if (!grads[i].defined()) continue;
+    a.push_back(grads[i]);
+    b.push_back(wanted[i]);
+  }
+  EXPECT_LT(worst(a, b), 1e-4);
+}
+
 TEST_P(PackedPass, EqualsUnfusedFormulasInValueAndGradient) {
   Transformer t = tiny_transformer(GetParam());
   add_random_adapters(t);
   const Tensors inputs = parameters(t);
-  const auto expected = naive_loss(t);
-  const Tensors expected_grads = torch::autograd::grad({expected}, inputs, {}, {}, false, true);
+  const auto expected = naive_loss(t, kSequences);
   for (const bool checkpoint : {false, true}) {
+    SCOPED_TRACE(checkpoint);
     const auto hidden = hidden_states(t, pack(kSequences), {.gradient_checkpointing = checkpoint});
-    const auto loss = loss_of(token_logprobs(t, hidden, targets(), 0.7, 32));
+    const auto loss = loss_of(token_logprobs(t, hidden, targets(hidden.size(0)), 0.7, 32));
     EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-3);
-    const Tensors grads = torch::autograd::grad({loss}, inputs, {}, {}, false, true);
-    Tensors a, b;
-    for (size_t i = 0; i < grads.size(); ++i) {
-      ASSERT_EQ(grads[i].defined(), expected_grads[i].defined()) << i;
-      if (!grads[i].defined()) continue;
-      a.push_back(grads[i]);
-      b.push_back(expected_grads[i]);
-    }
-    EXPECT_LT(worst(a, b), 1e-4) << "checkpoint " << checkpoint;
+    expect_same_gradients(loss, expected, inputs);
   }
+}
+
+std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int32_t>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// Three of one beginning, two of them the same, and two others.
+std::vector<std::vector<int32_t>> sharing_sequences() {
+  const auto beginning = tiny_tokens(20, 4);
+  const auto twice = joined(beginning, tiny_tokens(5, 5));
+  return {twice, tiny_tokens(9, 1), joined(beginning, tiny_tokens(40, 6)), twice,
+          tiny_tokens(30, 7)};
+}
+
+TEST_P(PackedPass, ASharedBeginningChangesNeitherValueNorGradient) {
+  Transformer t = tiny_transformer(GetParam());
+  add_random_adapters(t);
+  const Tensors inputs = parameters(t);
+  const auto sequences = sharing_sequences();
+  const PackedSequences packed = pack_shared(sequences);
+  EXPECT_EQ(packed.tokens.size(0), 20 + 5 + 5 + 40 + 9 + 30);
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < sequences.size(); ++i)
+    for (size_t k = 0; k < sequences[i].size(); ++k)
+      rows.push_back(packed.row(i, static_cast<int64_t>(k)));
+  const auto expected = naive_loss(t, sequences);
+  for (const bool checkpoint : {false, true}) {
+    SCOPED_TRACE(checkpoint);
+    const auto hidden =
+        hidden_rows(t, packed, at::tensor(rows), {.gradient_checkpointing = checkpoint});
+    const auto loss = loss_of(token_logprobs(t, hidden, targets(hidden.size(0)), 0.7, 32));
+    EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-3);
+    expect_same_gradients(loss, expected, inputs);
+  }
+}
+
+TEST(Packing, LaysASharedBeginningOnceBeforeItsSequences) {
+  const auto sequences = sharing_sequences();
+  const PackedSequences packed = pack_shared(sequences);
+  const auto tokens = packed.tokens, positions = packed.positions;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    ASSERT_EQ(packed.length(i), static_cast<int64_t>(sequences[i].size()));
+    for (int64_t k = 0; k < packed.length(i); ++k) {
+      EXPECT_EQ(tokens[packed.row(i, k)].item<int64_t>(), sequences[i][static_cast<size_t>(k)]);
+      EXPECT_EQ(positions[packed.row(i, k)].item<int64_t>(), k);
+    }
+  }
+  EXPECT_EQ(packed.row(0, 19), packed.row(2, 19));
+  EXPECT_NE(packed.row(0, 20), packed.row(3, 20));  // each has a row of its own to be read at
+}
+
+TEST(Packing, AnotherJoinsWhileThatSavesRows) {
+  // Beginnings of 30 (two sequences) inside one of 17 (three): 30 * 1 < 17 * 2, so all three.
+  const auto short_one = tiny_tokens(17, 1), long_one = joined(short_one, tiny_tokens(13, 2));
+  const PackedSequences three = pack_shared(
+      std::vector{joined(long_one, {1}), joined(long_one, {2}), joined(short_one, {96})});
+  EXPECT_EQ(three.tokens.size(0), 17 + 14 + 14 + 1);
+  // Against one of 40 (two) it does not pay: the third goes alone.
+  const auto longest = joined(short_one, tiny_tokens(23, 2));
+  const PackedSequences two =
+      pack_shared(std::vector{joined(longest, {1}), joined(longest, {2}), joined(short_one, {96})});
+  EXPECT_EQ(two.tokens.size(0), 40 + 1 + 1 + 18);
+}
+
+TEST(Packing, LeavesShortBeginningsAlone) {
+  const auto beginning = tiny_tokens(kSharedTokens - 1, 1);
+  const std::vector sequences{joined(beginning, {1}), joined(beginning, {2})};
+  EXPECT_EQ(pack_shared(sequences).segments.size(), 2u);
+  EXPECT_EQ(shared_beginning(sequences[0], sequences[1]), 0);
+  const auto same = tiny_tokens(kSharedTokens + 1, 1);
+  EXPECT_EQ(shared_beginning(same, same), kSharedTokens);  // each keeps its last token
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, PackedPass,

@@ -92,7 +92,7 @@ inline std::vector<ScoredTrajectory> sample(
   for (int64_t t = 0; t < plan.response_tokens; ++t) {
     const model::PackedSequences packed = model::pack(sequences);
     std::vector<int64_t> last;
-    for (size_t i = 1; i < packed.offsets.size(); ++i) last.push_back(packed.offsets[i] - 1);
+    for (const size_t end : packed.ends) last.push_back(packed.segments[end].end - 1);
     const at::Tensor rows = model::hidden_states(policy, packed).index_select(0, at::tensor(last));
     const at::Tensor p = at::softmax(model::logits(policy, rows) / plan.temperature, 1);
     const at::Tensor drawn = at::multinomial(p, 1, false, generator);
