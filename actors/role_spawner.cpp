@@ -7,6 +7,7 @@
 #include "actors/reward.hpp"
 #include "actors/rollout.hpp"
 #include "feedback/datasets.hpp"
+#include "model/allocation.hpp"
 
 namespace charter::actors {
 namespace {
@@ -132,6 +133,7 @@ std::vector<ComparisonWork> probes(const Spawn& s) {
 }
 
 AnyRole spawn_pm_trainer(const Spawn& s) {
+  model::keep_freed_memory();
   const auto& c = s.context.config;
   const auto& weights = s.context.paths.weights();
   const bool pmp = s.phase.name == "pmp", rl = s.phase.name == "rl";
@@ -163,6 +165,7 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
 }
 
 AnyRole spawn_learner(const Spawn& s) {
+  model::keep_freed_memory();
   const auto& c = s.context.config;
   const bool ppo = s.phase.name == "rl";
   LearnerOptions options{.threads = s.threads,

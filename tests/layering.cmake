@@ -37,7 +37,7 @@ set(libraries_actors "${torch}|caf/|zmq\\.hpp|nlohmann/|xxhash\\.h|prometheus/")
 set(libraries_messages "caf/meta/")
 
 # Standard headers have neither slash nor dot; of POSIX, a pure folder may map files but open no socket.
-set(standard "^[a-z_0-9]+$|^(unistd|fcntl|dlfcn|errno|signal|poll|spawn|sched|pthread)\\.h$|^sys/")
+set(standard "^[a-z_0-9]+$|^(unistd|fcntl|dlfcn|errno|signal|poll|spawn|sched|pthread|malloc)\\.h$|^sys/")
 set(network "^(sys/socket|sys/un|netinet/.*|arpa/.*|netdb|poll|sys/epoll)\\.h$|^(netinet|arpa)/")
 set(pure model rl feedback)
 

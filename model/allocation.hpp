@@ -1,0 +1,11 @@
+// How this process's allocator treats the large tensors of a training step.
+#pragma once
+
+namespace charter::model {
+
+// Freed memory stays with the process and serves the next tensors. glibc would give blocks of
+// megabytes back to the kernel and have them cleared page by page at their next use, a tenth of a
+// training step. For processes that train; call it before the first step.
+void keep_freed_memory();
+
+}  // namespace charter::model
