@@ -16,6 +16,7 @@
 #include "bench/serve.hpp"
 #include "bench/workload.hpp"
 #include "model/engine.hpp"
+#include "model/kernels.hpp"
 #include "model/model_files.hpp"
 #include "model/transformer.hpp"
 
@@ -28,6 +29,7 @@ struct Options {
   std::string model, work = "rollout", bench_case = "plain", precision = "float32";
   int batch = 32, prompt = 64, new_tokens = 64, prefix = 900, tail = 155, chunk = 512, runs = 5;
   int threads = 0;
+  std::string isa;
   bool serve = false;
 };
 
@@ -152,10 +154,12 @@ int main(int argc, char** argv) {
   app.add_option("--chunk", o.chunk)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--runs", o.runs)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "0: as many as cores")->capture_default_str();
+  app.add_option("--isa", o.isa, "kernels: avx2, avx512 ...; default the CPU's best");
   app.add_flag("--serve", o.serve, "measure once for each line on stdin");
   CLI11_PARSE(app, argc, argv);
   try {
     if (o.threads > 0) at::set_num_threads(o.threads);
+    if (!o.isa.empty()) charter::model::use_kernels(o.isa);
     const auto model =
         PackedModel::make(make_transformer(load_model(o.model)), precision_from_name(o.precision));
     const bench::Work work{[&](uint64_t run) { return measure(o, model, run); },

@@ -1,6 +1,6 @@
 // Training steps by the trainers that the product runs: forward, backward, clipping of the gradient
 // norm to 1, AdamW; float32.
-//   pm_train: pairs of feedback::PmTrainer (plain, mixed), pairs/s
+//   pm_train: pairs of feedback::PmTrainer (plain, mixed, shared), pairs/s
 //   sft:      sequences of model::SftTrainer, loss on each one's last half (full, lora, full_mixed,
 //             lora_mixed), tokens/s
 //   ppo:      one batch of rl::PpoTrainer, the proximal pass included (update), samples/s
@@ -17,6 +17,8 @@
 #include "bench/serve.hpp"
 #include "bench/workload.hpp"
 #include "feedback/pm_trainer.hpp"
+#include "model/allocation.hpp"
+#include "model/kernels.hpp"
 #include "model/lora.hpp"
 #include "model/model_files.hpp"
 #include "model/train_step.hpp"
@@ -31,6 +33,7 @@ struct Options {
   int64_t batch = 8, length = 128, prompt = 64, new_tokens = 64;
   int64_t micro_batch_tokens = 0;  // 0: the product's default
   int runs = 5, threads = 0;
+  std::string isa;
   bool serve = false, checkpointing = false;
 };
 
@@ -67,8 +70,9 @@ bench::Work pm_train(const Options& o, model::Transformer transformer) {
       feedback::PreferenceModel{std::move(transformer), random_head(config.hidden_size)},
       with_common<feedback::PmOptions>(o), kOptimizer);
   const auto run = [=](uint64_t run) {
-    const auto sequences = bench::sequences(
-        bench::train_lengths(o.bench_case, o.length, 2 * o.batch), run, config.vocab_size);
+    const auto sequences = bench::pair_sequences(
+        o.bench_case, bench::train_lengths(o.bench_case, o.length, 2 * o.batch), run,
+        config.vocab_size);
     std::vector<feedback::PreferencePair> pairs;
     for (size_t i = 0; i < static_cast<size_t>(o.batch); ++i) {
       pairs.push_back({.work_id = static_cast<int64_t>(i),
@@ -177,8 +181,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"pm_train", "sft", "ppo"}))
       ->capture_default_str();
   app.add_option("--case", o.bench_case)
-      ->check(
-          CLI::IsMember({"plain", "mixed", "full", "lora", "full_mixed", "lora_mixed", "update"}))
+      ->check(CLI::IsMember(
+          {"plain", "mixed", "shared", "full", "lora", "full_mixed", "lora_mixed", "update"}))
       ->capture_default_str();
   app.add_option("--batch", o.batch)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--length", o.length)->check(CLI::Range(2, 1 << 20))->capture_default_str();
@@ -189,10 +193,13 @@ int main(int argc, char** argv) {
   app.add_option("--runs", o.runs)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "0: as many as cores")->capture_default_str();
   app.add_flag("--checkpointing", o.checkpointing, "recompute layers in the backward pass");
+  app.add_option("--isa", o.isa, "kernels: avx2, avx512 ...; default the CPU's best");
   app.add_flag("--serve", o.serve, "measure once for each line on stdin");
   CLI11_PARSE(app, argc, argv);
   try {
     if (o.threads > 0) at::set_num_threads(o.threads);
+    if (!o.isa.empty()) model::use_kernels(o.isa);
+    model::keep_freed_memory();
     const bench::Work work = make_work(o);
     o.serve ? bench::serve(work) : bench::print_runs(work, o.runs);
   } catch (const std::exception& e) {

@@ -46,6 +46,18 @@ std::vector<std::vector<int32_t>> sequences(const std::vector<int64_t>& lengths,
   return result;
 }
 
+std::vector<std::vector<int32_t>> pair_sequences(const std::string& bench_case,
+                                                 const std::vector<int64_t>& lengths, uint64_t run,
+                                                 int64_t vocab) {
+  auto drawn = sequences(lengths, run, vocab);
+  const size_t pairs = drawn.size() / 2;
+  for (size_t i = 0; bench_case == "shared" && i < pairs; ++i) {
+    auto& second = drawn[pairs + i];
+    std::copy_n(drawn[i].begin(), second.size() / 2, second.begin());
+  }
+  return drawn;
+}
+
 std::vector<float> unit_floats(int64_t count, uint64_t seed) {
   Draw draw(seed);
   std::vector<float> result;

@@ -14,6 +14,12 @@ namespace charter::bench {
 [[nodiscard]] std::vector<std::vector<int32_t>> sequences(const std::vector<int64_t>& lengths,
                                                           uint64_t run, int64_t vocab);
 
+// The first of each pair, then the seconds; in the case "shared" a pair's begin alike for half of
+// the second's length.
+[[nodiscard]] std::vector<std::vector<int32_t>> pair_sequences(const std::string& bench_case,
+                                                               const std::vector<int64_t>& lengths,
+                                                               uint64_t run, int64_t vocab);
+
 // In [-1, 1): value heads, scores.
 [[nodiscard]] std::vector<float> unit_floats(int64_t count, uint64_t seed);
 

@@ -3,6 +3,8 @@
 // thread: callers split the rows. Shapes: R rows, H hidden size, d head_dim, V vocabulary.
 #pragma once
 #include <cstdint>
+#include <string_view>
+#include <vector>
 
 namespace charter::model {
 
@@ -86,5 +88,13 @@ struct Kernels {
 };
 
 [[nodiscard]] const Kernels& kernels();
+
+// The sets this CPU runs, the best one last.
+[[nodiscard]] std::vector<const Kernels*> runnable_kernels();
+
+// From now on the set of this name, in place of the best one: to test and measure on one machine
+// what others run. Nothing may have been packed before. Throws std::invalid_argument for a name
+// that is none of the runnable ones.
+void use_kernels(std::string_view isa);
 
 }  // namespace charter::model

@@ -23,9 +23,10 @@ def ours(args, case):
         return f"{sys.executable} {HERE / 'startup.py'} charter --model {model} --charter {args.bin}/charter"
     program = f"{args.bin}/{PROGRAMS[args.bench]} --model {args.model} --work {args.bench} --serve"
     precision = " --precision int8" if case.startswith("int8") else ""
+    isa = f" --isa {args.isa}" if args.isa else ""
     # The cases of other batch sizes and precisions are the plain one to our program.
     known = "plain" if case.startswith(("int8", "batch")) else case
-    return f"{program} --case {known}{precision}"
+    return f"{program} --case {known}{precision}{isa}"
 
 
 def alternate(args, case, rest):
@@ -49,6 +50,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--directory")
     parser.add_argument("--python")
+    parser.add_argument("--isa", help="our kernels: avx2 measures what a CPU without AVX-512 runs, up to its clock")
     parser.add_argument("--case", action="append", help="only these")
     args, rest = parser.parse_known_args()
     cases = args.case or list(workload.PEERS[args.bench])

@@ -20,11 +20,15 @@ def load(args):
     return transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
 
 
-def ids(lengths, run, vocab):
+def padded(sequences):
     """Right-padded ids [B, T] and mask [B, T]."""
-    rows = [torch.tensor(row) for row in workload.sequences(lengths, run, vocab)]
+    rows, lengths = [torch.tensor(row) for row in sequences], [len(row) for row in sequences]
     mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), mask
+
+
+def ids(lengths, run, vocab):
+    return padded(workload.sequences(lengths, run, vocab))
 
 
 def timed(work, amount):

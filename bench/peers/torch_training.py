@@ -6,7 +6,7 @@ import torch.nn.functional as F
 import transformers
 
 import workload
-from torch_common import (BETAS, LEARNING_RATE, TrunkWithHeads, head_weight, ids, load, numbers_of, optimizer_of, timed,
+from torch_common import (BETAS, LEARNING_RATE, TrunkWithHeads, head_weight, ids, padded, load, numbers_of, optimizer_of, timed,
                           train_step)
 
 KL_COEF, BEHAVIOR_LOGPROB = 0.001, -11.0  # of ppo
@@ -55,7 +55,7 @@ def pm_train_torch(args):
     last = torch.tensor(lengths) - 1
 
     def run(seed):
-        input_ids, mask = ids(lengths, seed, vocab)
+        input_ids, mask = padded(workload.pair_sequences(args.case, lengths, seed, vocab))
 
         def work():
             hidden = model(input_ids, mask if args.case == "mixed" else None)[torch.arange(2 * pairs), last]
@@ -83,7 +83,7 @@ def pm_train_trl(args):
     lengths = workload.train_lengths(args.case, args.sizes, 2 * pairs)
 
     def rows(seed):
-        drawn = workload.sequences(lengths, seed, vocab)
+        drawn = workload.pair_sequences(args.case, lengths, seed, vocab)
         return [{"chosen_ids": a, "rejected_ids": b} for a, b in zip(drawn[:pairs], drawn[pairs:])]
 
     config = trl.RewardConfig(

@@ -12,6 +12,7 @@ ids (bench/workload.cpp), so that losses and log-probabilities can be compared b
 |          | reused    | the prefix's keys and values are there; tails only                    | labels/s  |
 | pm_train | plain     | one step, 8 pairs of 128 + 128 tokens                                 | pairs/s   |
 |          | mixed     | the same, lengths 32 to 256                                           | pairs/s   |
+|          | shared    | as plain, both of a pair begin with the same 64 tokens (their prompt) | pairs/s   |
 | sft      | full      | one step, 8 x 128 tokens, loss on the last 64                         | tokens/s  |
 |          | lora      | the same, rank 16 on the seven linear layers                          | tokens/s  |
 |          | full_mixed, lora_mixed | the same, lengths 32 to 256, loss on each's last half    | tokens/s  |
@@ -34,7 +35,7 @@ PEERS = {
                 "int8": ["charter:plain", "llama.cpp:q8_0"], "int8_batch1": ["llama.cpp:q8_0"],
                 "shared": ["charter:plain"]},
     "labels": {"plain": ["transformers"], "reused": ["transformers", "llama.cpp:f32", "llama.cpp:q8_0"]},
-    "pm_train": {"plain": ["trl", "torch"], "mixed": ["trl", "torch"]},
+    "pm_train": {"plain": ["trl", "torch"], "mixed": ["trl", "torch"], "shared": ["trl"]},
     "sft": {"full": ["transformers"], "lora": ["peft"], "full_mixed": ["transformers"], "lora_mixed": ["peft"]},
     "ppo": {"update": ["torch"]},
     "startup": {"gguf": ["llama.cpp:q4_1"], "directory": ["transformers"]},
@@ -75,6 +76,15 @@ def token_ids(count, seed, vocab):
 
 def sequences(lengths, run, vocab):
     return [token_ids(length, run * 1000 + i, vocab) for i, length in enumerate(lengths)]
+
+
+def pair_sequences(case, lengths, run, vocab):
+    """The first of each pair, then the seconds."""
+    drawn = sequences(lengths, run, vocab)
+    if case == "shared":
+        for first, second in zip(drawn[:len(drawn) // 2], drawn[len(drawn) // 2:]):
+            second[:len(second) // 2] = first[:len(second) // 2]
+    return drawn
 
 
 def unit_floats(count, seed):

@@ -93,6 +93,10 @@ class WorkloadTest(unittest.TestCase):
         self.assertEqual(workload.sequences([1, 2], 5, 49152), [[16036], [46810, 25143]])
         self.assertEqual(workload.unit_floats(2, 7), [0.06654739379882812, -0.6777515411376953])
 
+    def test_pairs_of_the_shared_case_begin_alike(self):
+        a, b = workload.sequences([4, 5], 5, 49152)
+        self.assertEqual(workload.pair_sequences("shared", [4, 5], 5, 49152), [a, a[:2] + b[2:]])
+
     def test_lengths(self):
         self.assertEqual(workload.train_lengths("mixed", dict(length=128), 8),
                          [128, 160, 256, 32, 192, 224, 64, 96])

@@ -12,6 +12,15 @@ TEST(WorkloadTest, DrawsTheTokenIdsThatThePeersDraw) {
             (std::vector<std::vector<int32_t>>{{16036}, {46810, 25143}}));
 }
 
+TEST(WorkloadTest, PairsOfTheSharedCaseBeginAlike) {
+  const auto plain = sequences({4, 5}, 5, 49152);
+  const auto shared = pair_sequences("shared", {4, 5}, 5, 49152);
+  EXPECT_EQ(shared[0], plain[0]);
+  EXPECT_EQ(shared[1], (std::vector<int32_t>{plain[0][0], plain[0][1], plain[1][2], plain[1][3],
+                                             plain[1][4]}));
+  EXPECT_EQ(pair_sequences("plain", {4, 5}, 5, 49152), plain);
+}
+
 TEST(WorkloadTest, DrawsTheFloatsThatThePeersDraw) {
   EXPECT_EQ(unit_floats(2, 7), (std::vector<float>{0.06654739379882812f, -0.6777515411376953f}));
 }

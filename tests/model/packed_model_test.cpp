@@ -7,14 +7,22 @@
 #include "tests/model/engine_fixture.hpp"
 
 namespace charter::model {
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;
 namespace {
+
+TEST(Kernels, AreChosenByNameAmongTheCpusOwn) {
+  const Kernels& before = kernels();
+  EXPECT_EQ(runnable_kernels().front()->isa, std::string("avx2"));
+  for (const Kernels* set : runnable_kernels()) {
+    use_kernels(set->isa);
+    EXPECT_EQ(&kernels(), set);
+  }
+  use_kernels(before.isa);
+  EXPECT_THROW(use_kernels("avx1024"), std::invalid_argument);
+}
 
 TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
   at::manual_seed(9);
-  std::vector<const Kernels*> sets{&kernels_avx2};
-  if (__builtin_cpu_supports("avx512f")) sets.push_back(&kernels_avx512);
-  for (const Kernels* k : sets) {
+  for (const Kernels* k : runnable_kernels()) {
     for (const auto& [rows, out, in] : {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64},
                                         {5, 50, 7},
                                         {33, 576, 576},
@@ -37,10 +45,7 @@ TEST(PackedMatrix, ProductEqualsMatmulForAnyShape) {
 
 TEST(PackedMatrix, Int8ProductIsWithinTheStepsOfBothSides) {
   at::manual_seed(9);  // the error of 48 outputs that share one row of inputs varies by a third
-  std::vector<const Kernels*> sets{&kernels_avx2};
-  if (__builtin_cpu_supports("avx512f")) sets.push_back(&kernels_avx512);
-  if (__builtin_cpu_supports("avx512vnni")) sets.push_back(&kernels_avx512vnni);
-  for (const Kernels* k : sets) {
+  for (const Kernels* k : runnable_kernels()) {
     for (const auto& [rows, out, in] :
          {std::tuple<int64_t, int64_t, int64_t>{1, 48, 64}, {13, 100, 575}, {33, 24, 576}}) {
       const int64_t padded = int8_width(in), panels = (out + k->panel - 1) / k->panel;
