@@ -47,30 +47,44 @@ void write_chatml(std::span<const ChatMessage> messages, bool generation_prompt,
   if (generation_prompt) out.marker("<|im_start|>").text("assistant\n");
 }
 
-void write_llama3(std::span<const ChatMessage> messages, bool generation_prompt, Parts& out) {
+void write_llama3(std::span<const ChatMessage> messages, bool dated_system, bool generation_prompt,
+                  Parts& out) {
   const auto header = [&](const std::string& role) -> Parts& {
     return out.marker("<|start_header_id|>").text(role).marker("<|end_header_id|>").text("\n\n");
   };
   out.marker("<|begin_of_text|>");
-  for (const auto& m : messages) header(m.role).text(trimmed(m.content)).marker("<|eot_id|>");
+  for (const auto& m : messages) {
+    // A system message with a header has its own text trimmed already.
+    const bool dated = dated_system && m.role == "system";
+    header(m.role).text(dated ? m.content : trimmed(m.content)).marker("<|eot_id|>");
+  }
   if (generation_prompt) header("assistant");
 }
 
+size_t last_user(std::span<const ChatMessage> messages) {
+  size_t i = messages.size();
+  while (i > 0 && messages[i - 1].role != "user") --i;
+  return i - 1;
+}
+
 // Version 0.2's text. In version 0.3 [INST] and [/INST] are tokens, with one space after each.
-void write_mistral(std::span<const ChatMessage> messages, bool inst_tokens, Parts& out) {
+void write_mistral(std::span<const ChatMessage> messages, bool system_in_last, bool inst_tokens,
+                   Parts& out) {
   out.marker("<s>");
   std::string system;
-  for (const auto& m : messages) {
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const ChatMessage& m = messages[i];
     if (m.role == "system") {
       system = m.content + "\n\n";
     } else if (m.role == "user") {
-      const std::string text = " " + system + m.content;
+      const bool carries = !system_in_last || i == last_user(messages);
+      const std::string text = " " + (carries ? system : "") + m.content;
       if (inst_tokens) {
         out.marker("[INST]").text(text).marker("[/INST]");
       } else {
         out.text("[INST]" + text + " [/INST]");
       }
-      system.clear();
+      if (carries) system.clear();
     } else {
       out.text((inst_tokens ? " " : "") + m.content).marker("</s>");
     }
@@ -107,45 +121,26 @@ Parts write(const ChatTemplate& chat, std::span<const ChatMessage> given, bool g
   if (!has_system && !chat.default_system.empty() && chat.format != ChatFormat::kPlain) {
     messages.insert(messages.begin(), {"system", chat.default_system});
   }
+  if (!chat.system_header.empty()) {
+    if (!has_system) messages.insert(messages.begin(), {"system", ""});
+    messages[0].content = chat.system_header + std::string(trimmed(messages[0].content));
+  }
   Parts out;
   switch (chat.format) {
     case ChatFormat::kChatMl:
       write_chatml(messages, generation_prompt, out);
       break;
     case ChatFormat::kLlama3:
-      write_llama3(messages, generation_prompt, out);
+      write_llama3(messages, !chat.system_header.empty(), generation_prompt, out);
       break;
     case ChatFormat::kMistral:
-      write_mistral(messages, inst_tokens, out);
+      write_mistral(messages, chat.system_in_last, inst_tokens, out);
       break;
     case ChatFormat::kPlain:
       write_plain(messages, generation_prompt, out);
       break;
   }
   return out;
-}
-
-// The first literal system text of a ChatML template: from the marker to <|im_end|> without leaving
-// the Jinja string. A new line is one, or the two characters "\n".
-std::string literal_system(std::string_view jinja) {
-  constexpr std::string_view kOpen = "<|im_start|>system";
-  for (size_t at = jinja.find(kOpen); at != std::string_view::npos;
-       at = jinja.find(kOpen, at + 1)) {
-    std::string_view rest = jinja.substr(at + kOpen.size());
-    if (rest.starts_with("\\n")) {
-      rest.remove_prefix(2);
-    } else if (rest.starts_with("\n")) {
-      rest.remove_prefix(1);
-    } else {
-      continue;
-    }
-    const auto end = rest.find("<|im_end|>");
-    if (end == std::string_view::npos) continue;
-    const std::string_view text = rest.substr(0, end);
-    if (text.empty() || text.find_first_of("'\"{}\\") != std::string_view::npos) continue;
-    return std::string(text);
-  }
-  return "";
 }
 
 std::vector<std::string_view> end_markers(ChatFormat format) {
@@ -182,18 +177,6 @@ ChatFormat chat_format_from_name(std::string_view wanted) {
   }
   throw InputError("chat format \"" + std::string(wanted) +
                    "\": expected chatml, llama3, mistral or plain");
-}
-
-ChatTemplate detect_chat_template(std::string_view jinja) {
-  const auto has = [&](std::string_view marker) {
-    return jinja.find(marker) != std::string_view::npos;
-  };
-  if (has("<|im_start|>")) return {ChatFormat::kChatMl, literal_system(jinja)};
-  if (has("<|start_header_id|>")) return {ChatFormat::kLlama3, ""};
-  if (has("[INST]") && !has("<<SYS>>")) return {ChatFormat::kMistral, ""};
-  if (jinja.empty() || (has("Human:") && has("Assistant:"))) return {ChatFormat::kPlain, ""};
-  throw InputError("unknown chat template \"" + std::string(jinja.substr(0, 60)) +
-                   "...\": expected the markers of ChatML, Llama 3, Mistral or plain turns");
 }
 
 std::string render_chat(const ChatTemplate& chat, std::span<const ChatMessage> messages,

@@ -32,12 +32,19 @@ struct ChatTemplate {
   ChatFormat format = ChatFormat::kPlain;
   // Put before a conversation that does not open with a system message; "" puts none. SmolLM2's
   // template has one ("You are a helpful AI assistant named SmolLM, ..."): clear it to go without.
-  std::string default_system;
+  std::string default_system = {};
+  // kLlama3: what the system message begins with, which is then always there. Llama 3.1's two
+  // dates.
+  std::string system_header = {};
+  // kMistral: a system text opens the last user turn, as version 0.3's template has it.
+  bool system_in_last = false;
   bool operator==(const ChatTemplate&) const = default;
 };
 
 // Recognises a model's Jinja template by the markers it writes and takes its default system text.
-// "" is kPlain. Throws std::runtime_error for a template that writes none of the known markers.
+// "" is kPlain. Tools, images and reasoning are not read. Throws std::runtime_error for a template
+// that writes none of the known markers, or writes them in a form that is not ours: <|im_sep|>
+// (Phi-4), a begin-of-text token before ChatML, [INST] without spaces (Mistral Nemo), <<SYS>>.
 [[nodiscard]] ChatTemplate detect_chat_template(std::string_view jinja);
 
 // The text. With generation_prompt it ends where the assistant's answer begins.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "model/model_files.hpp"
@@ -55,16 +57,50 @@ TEST(ChatFormat, RefusesRolesItCannotWrite) {
   EXPECT_THROW((void)render_chat({ChatFormat::kPlain, ""}, system, true), std::invalid_argument);
 }
 
-TEST(ChatFormat, IsDetectedByItsMarkers) {
-  EXPECT_EQ(detect_chat_template("x '<|im_start|>system\\nYou are A.<|im_end|>\\n' y"),
-            (ChatTemplate{ChatFormat::kChatMl, "You are A."}));
-  // A template that copies the message's own system text has no default.
-  EXPECT_EQ(detect_chat_template("'<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n'"),
-            (ChatTemplate{ChatFormat::kChatMl, ""}));
-  EXPECT_EQ(detect_chat_template("'<|start_header_id|>' + role").format, ChatFormat::kLlama3);
-  EXPECT_EQ(detect_chat_template("' [INST] ' + content").format, ChatFormat::kMistral);
+// tests/golden/chat_templates.json, made by tests/golden/chat_templates.py.
+nlohmann::json golden_templates() {
+  std::ifstream in(std::filesystem::path(CHARTER_SOURCE_DIR) / "tests/golden/chat_templates.json");
+  return nlohmann::json::parse(in);
+}
+
+TEST(ChatTemplates, AreDetectedAndWrittenAsJinjaRendersThem) {
+  size_t renderings = 0;
+  for (const auto& c : golden_templates()) {
+    if (c.contains("refused")) continue;
+    const ChatTemplate chat = detect_chat_template(c["template"].get<std::string>());
+    EXPECT_EQ(chat_format_name(chat.format), c["format"]) << c["name"];
+    for (const auto& r : c["renderings"]) {
+      std::vector<ChatMessage> messages;
+      for (const auto& m : r["messages"]) messages.push_back({m["role"], m["content"]});
+      EXPECT_EQ(render_chat(chat, messages, r["generate"]), r["text"]) << c["name"];
+      ++renderings;
+    }
+  }
+  EXPECT_GT(renderings, 80u);
+}
+
+TEST(ChatTemplates, OfAnotherFormAreRefused) {
+  for (const auto& c : golden_templates()) {
+    if (!c.contains("refused")) continue;
+    try {
+      (void)detect_chat_template(c["template"].get<std::string>());
+      ADD_FAILURE() << c["name"] << " is accepted";
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find(c["refused"].get<std::string>()), std::string::npos)
+          << c["name"] << ": " << error.what();
+    }
+  }
+}
+
+TEST(ChatTemplates, MayEndAnywhere) {
   EXPECT_EQ(detect_chat_template("").format, ChatFormat::kPlain);
-  EXPECT_THROW((void)detect_chat_template("<start_of_turn>{{ role }}"), std::runtime_error);
+  const std::string whole = golden_templates()[2]["template"];
+  for (size_t n = 1; n < whole.size(); ++n) {
+    try {
+      (void)detect_chat_template(whole.substr(0, n));
+    } catch (const std::runtime_error&) {
+    }
+  }
 }
 
 TEST(ChatFormat, OfTheDefaultModelIsChatMlWithItsSystemMessage) {
