@@ -10,6 +10,7 @@
 #include "model/gguf_cursor.hpp"
 #include "model/input_error.hpp"
 #include "model/parallel.hpp"
+#include "model/tensor_table.hpp"
 
 namespace charter::model {
 namespace {
@@ -136,7 +137,8 @@ GgufTensor read_tensor_header(GgufCursor& in) {
   return t;
 }
 
-// Turns offsets from the data section into offsets from the file's start, and checks them.
+// Turns offsets from the data section into offsets from the file's start, and checks that no tensor
+// reaches outside the file or into another.
 void place_tensors(const std::string& path, uint64_t data_start, uint64_t file_bytes,
                    std::vector<GgufTensor>& tensors) {
   const uint64_t room = data_start <= file_bytes ? file_bytes - data_start : 0;
@@ -148,6 +150,9 @@ void place_tensors(const std::string& path, uint64_t data_start, uint64_t file_b
     }
     t.offset += data_start;
   }
+  std::vector<TensorPlace> places;
+  for (const auto& t : tensors) places.push_back({t.name, t.offset, t.bytes});
+  check_places(path, std::move(places));
 }
 
 }  // namespace

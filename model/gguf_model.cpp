@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "model/input_error.hpp"
+#include "model/tensor_table.hpp"
 
 namespace charter::model {
 namespace {
@@ -36,13 +37,15 @@ ModelFamily family_of(const GgufFile& gguf) {
 // llama.cpp stores Llama 3's scaling as the divisors themselves. They determine the factor; the
 // other parameters are the ones every published Llama 3 has, which is checked.
 RopeScaling scaling_from_divisors(const GgufFile& gguf, const GgufTensor& t, const ModelConfig& c) {
+  if (t.shape != std::vector<int64_t>{c.head_dim / 2}) {
+    fail(gguf, "tensor " + t.name + ": expected " + std::to_string(c.head_dim / 2) +
+                   " values, one for each pair of a head");
+  }
   const at::Tensor stored = gguf.read(t);
   RopeScaling s{.kind = RopeScalingKind::kLlama3};
   s.factor = stored.max().item<double>();
   const auto expected = llama3_frequency_divisors(c.head_dim, c.rope_theta, s);
-  const bool same = stored.numel() == static_cast<int64_t>(expected.size()) &&
-                    at::allclose(stored.reshape(-1), at::tensor(expected), 1e-3);
-  if (!same) {
+  if (!at::allclose(stored, at::tensor(expected), 1e-3)) {
     fail(gguf, "tensor " + t.name +
                    ": expected Llama 3's frequency divisors (low 1, high 4, 8192 tokens)");
   }
@@ -73,7 +76,6 @@ std::optional<int64_t> optional_id(const GgufFile& gguf, const char* key) {
 // llama.cpp reorders the rows of q and k so that RoPE pairs neighbours; Hugging Face pairs row i
 // with i + head_dim/2 (convert_hf_to_gguf.py, LlamaModel.permute). This is the inverse.
 at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
-  if (weight.size(0) % (2 * heads) != 0) return weight;  // check_tensors names the wrong shape
   return weight.reshape({heads, -1, 2, weight.numel() / weight.size(0)})
       .transpose(1, 2)
       .reshape(weight.sizes())
@@ -164,25 +166,31 @@ std::string hf_tensor_name(const std::string& name) {
 ModelFiles model_from_gguf(const GgufFile& gguf) {
   ModelFiles files;
   files.config = config_from_gguf(gguf);
+  std::map<std::string, const GgufTensor*> stored;
+  TensorShapes shapes;
+  for (const auto& t : gguf.tensors()) {
+    if (t.name == "rope_freqs.weight") continue;
+    const std::string name = hf_tensor_name(t.name);
+    if (name.empty()) fail(gguf, "tensor " + t.name + ": not a tensor of this architecture");
+    stored[name] = &t;
+    shapes[name] = t.shape;
+  }
+  check_shapes(files.config, shapes, gguf.path());
   files.tokenizer = tokenizer_from_gguf(gguf);
   const auto* chat_template = gguf.find<std::string>("tokenizer.chat_template");
   if (chat_template) files.chat_template = *chat_template;
   files.source = gguf.path();
   files.quantization = commonest_type(gguf);
   const bool permuted = arch_of(gguf) == "llama";
-  for (const auto& t : gguf.tensors()) {
-    if (t.name == "rope_freqs.weight") continue;
-    const std::string name = hf_tensor_name(t.name);
-    if (name.empty()) fail(gguf, "tensor " + t.name + ": not a tensor of this architecture");
-    at::Tensor weight = gguf.read(t);
-    if (permuted && name.find("self_attn.q_proj") != std::string::npos) {
+  for (const auto& [name, t] : stored) {
+    at::Tensor weight = gguf.read(*t);
+    if (permuted && name.ends_with("self_attn.q_proj.weight")) {
       weight = unpermute(weight, files.config.num_heads);
-    } else if (permuted && name.find("self_attn.k_proj") != std::string::npos) {
+    } else if (permuted && name.ends_with("self_attn.k_proj.weight")) {
       weight = unpermute(weight, files.config.num_kv_heads);
     }
     files.tensors[name] = std::move(weight);
   }
-  check_tensors(files);
   return files;
 }
 

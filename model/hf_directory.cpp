@@ -7,6 +7,7 @@
 #include "model/input_error.hpp"
 #include "model/mapped_file.hpp"
 #include "model/safetensors.hpp"
+#include "model/tensor_table.hpp"
 
 namespace charter::model {
 namespace {
@@ -107,14 +108,15 @@ ModelFiles model_from_hf_directory(const fs::path& dir) {
   ModelFiles files;
   files.config = config_from_hf(read_json(dir / "config.json"), (dir / "config.json").string());
   files.source = dir.string();
-  SafetensorsContent content = read_safetensors_dir(dir);
-  for (auto& [name, tensor] : content.tensors) {
-    if (!is_redundant(name, files.config)) files.tensors[name] = std::move(tensor);
-  }
-  files.quantization = content.dtype;
-  check_tensors(files);
+  SafetensorsIndex index = SafetensorsIndex::open_dir(dir);
+  files.quantization = index.dtype();
+  std::erase_if(index.entries, [&](const auto& e) { return is_redundant(e.first, files.config); });
+  TensorShapes shapes;
+  for (const auto& [name, entry] : index.entries) shapes[name] = entry.shape;
+  check_shapes(files.config, shapes, files.source);
   files.tokenizer = tokenizer_from_hf_directory(dir);
   files.chat_template = read_chat_template(dir, read_optional_json(dir / "tokenizer_config.json"));
+  for (const auto& [name, entry] : index.entries) files.tensors[name] = read_tensor(entry);
   return files;
 }
 

@@ -9,10 +9,10 @@
 #include <set>
 #include <stdexcept>
 
-#include "model/gguf_quant.hpp"
+#include "model/cpu_float.hpp"
 #include "model/input_error.hpp"
-#include "model/mapped_file.hpp"
 #include "model/parallel.hpp"
+#include "model/tensor_table.hpp"
 
 namespace charter::model {
 namespace {
@@ -20,20 +20,14 @@ namespace {
 using nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
-constexpr uint64_t kAlignment =
-    64;  // of the data in files we write, so that vector loads are aligned
-
-struct Entry {
-  std::string name;
-  std::vector<int64_t> shape;
-  GgufType dtype;  // F32, F16 or BF16
-  uint64_t begin;  // from the file's start
-  uint64_t bytes;
-};
+// Of the data in files we write, so that vector loads are aligned.
+constexpr uint64_t kAlignment = 64;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
   throw InputError(path + ": " + what);
 }
+
+uint64_t width_of(GgufType dtype) { return dtype == GgufType::kF32 ? 4 : 2; }
 
 struct Header {
   json object;
@@ -76,11 +70,11 @@ std::vector<uint64_t> naturals(const json& entry, const char* key, const std::st
   return it->get<std::vector<uint64_t>>();
 }
 
-Entry read_entry(const MappedFile& file, const std::string& name, const json& entry,
-                 uint64_t data_start) {
-  const std::string where = file.path() + ": tensor " + name.substr(0, 100) + ": ";
+SafetensorsEntry read_entry(std::shared_ptr<const MappedFile> file, const std::string& name,
+                            const json& entry, uint64_t data_start) {
+  const std::string where = file->path() + ": tensor " + name.substr(0, 100) + ": ";
   if (!entry.is_object()) throw InputError(where + "expected a JSON object");
-  Entry out{name, {}, dtype_of(entry, where), 0, 0};
+  SafetensorsEntry out{.file = std::move(file), .shape = {}, .dtype = dtype_of(entry, where)};
   uint64_t values = 1;
   for (const uint64_t dim : naturals(entry, "shape", where)) {
     if (dim == 0 || __builtin_mul_overflow(values, dim, &values) || values > (uint64_t{1} << 60)) {
@@ -89,46 +83,36 @@ Entry read_entry(const MappedFile& file, const std::string& name, const json& en
     out.shape.push_back(static_cast<int64_t>(dim));
   }
   const auto offsets = naturals(entry, "data_offsets", where);
-  const uint64_t room = file.bytes().size() - data_start;
+  const uint64_t room = out.file->bytes().size() - data_start;
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > room) {
     throw InputError(where + "data_offsets " + entry["data_offsets"].dump() +
                      ", expected [begin, end] within the " + std::to_string(room) +
                      " bytes of data");
   }
-  out.begin = data_start + offsets[0];
+  out.offset = data_start + offsets[0];
   out.bytes = offsets[1] - offsets[0];
-  const uint64_t width = out.dtype == GgufType::kF32 ? 4 : 2;
+  const uint64_t width = width_of(out.dtype);
   if (out.bytes != values * width) {
-    throw InputError(where + "offset " + std::to_string(out.begin) + ": " +
+    throw InputError(where + "offset " + std::to_string(out.offset) + ": " +
                      std::to_string(out.bytes) + " bytes, expected " +
                      std::to_string(values * width) + " for its shape");
   }
   return out;
 }
 
-at::Tensor tensor_of(const std::shared_ptr<const MappedFile>& file, const Entry& e) {
-  const std::byte* data = file->bytes().data() + e.begin;
-  if (e.dtype == GgufType::kF32 && e.begin % alignof(float) == 0 && e.bytes > 0) {
-    return at::from_blob(
-        const_cast<std::byte*>(data), e.shape, [file](void*) {}, at::TensorOptions(at::kFloat));
-  }
-  at::Tensor out = at::empty(e.shape, at::kFloat);
-  const int64_t width = e.dtype == GgufType::kF32 ? 4 : 2;
-  auto* values = out.data_ptr<float>();
-  parallel_for(0, out.numel(), 16384, [&](int64_t begin, int64_t end) {
-    dequantize(e.dtype, data + begin * width, end - begin, values + begin);
-  });
-  return out;
-}
-
-void merge(SafetensorsContent& into, SafetensorsContent part, const std::string& path) {
-  for (auto& [name, tensor] : part.tensors) {
-    if (!into.tensors.emplace(name, std::move(tensor)).second) {
+void merge(SafetensorsIndex& into, SafetensorsIndex part, const std::string& path) {
+  for (auto& [name, entry] : part.entries) {
+    if (!into.entries.emplace(name, std::move(entry)).second) {
       fail(path, "tensor " + name + ": also in another shard");
     }
   }
   into.metadata.merge(part.metadata);
-  into.dtype = part.dtype;
+}
+
+SafetensorsContent read_all(const SafetensorsIndex& index) {
+  SafetensorsContent out{.tensors = {}, .metadata = index.metadata, .dtype = index.dtype()};
+  for (const auto& [name, entry] : index.entries) out.tensors[name] = read_tensor(entry);
+  return out;
 }
 
 std::string header_text(const std::map<std::string, at::Tensor>& tensors,
@@ -149,32 +133,28 @@ std::string header_text(const std::map<std::string, at::Tensor>& tensors,
 
 }  // namespace
 
-SafetensorsContent read_safetensors(const std::filesystem::path& path) {
+SafetensorsIndex SafetensorsIndex::open(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   const Header header = read_header(*file);
-  SafetensorsContent out;
-  std::map<GgufType, uint64_t> values;
+  SafetensorsIndex out;
   for (const auto& [name, entry] : header.object.items()) {
     if (name == "__metadata__") {
       for (const auto& [key, value] : entry.items()) {
         if (value.is_string()) out.metadata[key] = value.get<std::string>();
       }
-      continue;
+    } else {
+      out.entries[name] = read_entry(file, name, entry, header.data_start);
     }
-    const Entry e = read_entry(*file, name, entry, header.data_start);
-    out.tensors[name] = tensor_of(file, e);
-    values[e.dtype] += static_cast<uint64_t>(out.tensors[name].numel());
   }
-  const auto most =
-      std::max_element(values.begin(), values.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most != values.end()) out.dtype = gguf_type_info(static_cast<uint32_t>(most->first))->name;
+  std::vector<TensorPlace> places;
+  for (const auto& [name, e] : out.entries) places.push_back({name, e.offset, e.bytes});
+  check_places(file->path(), std::move(places));
   return out;
 }
 
-SafetensorsContent read_safetensors_dir(const std::filesystem::path& dir) {
+SafetensorsIndex SafetensorsIndex::open_dir(const std::filesystem::path& dir) {
   const auto index = dir / "model.safetensors.index.json";
-  if (!std::filesystem::exists(index)) return read_safetensors(dir / "model.safetensors");
+  if (!std::filesystem::exists(index)) return open(dir / "model.safetensors");
   const json listing = json::parse(read_text_file(index), nullptr, /*allow_exceptions=*/false);
   if (!listing.is_object() || !listing.contains("weight_map") ||
       !listing["weight_map"].is_object()) {
@@ -189,22 +169,55 @@ SafetensorsContent read_safetensors_dir(const std::filesystem::path& dir) {
     }
     shards.insert(shard.get<std::string>());
   }
-  SafetensorsContent out;
-  for (const auto& shard : shards)
-    merge(out, read_safetensors(dir / shard), (dir / shard).string());
+  SafetensorsIndex out;
+  for (const auto& shard : shards) merge(out, open(dir / shard), (dir / shard).string());
   for (const auto& [name, shard] : listing["weight_map"].items()) {
-    if (!out.tensors.contains(name)) {
+    if (!out.entries.contains(name)) {
       fail(index.string(), "tensor " + name + ": expected in " + shard.get<std::string>());
     }
   }
   return out;
 }
 
+std::string SafetensorsIndex::dtype() const {
+  std::map<GgufType, uint64_t> values;
+  for (const auto& [name, e] : entries) values[e.dtype] += e.bytes / width_of(e.dtype);
+  const auto most =
+      std::max_element(values.begin(), values.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == values.end()) return "";
+  return std::string(gguf_type_info(static_cast<uint32_t>(most->first))->name);
+}
+
+at::Tensor read_tensor(const SafetensorsEntry& e) {
+  const std::byte* data = e.file->bytes().data() + e.offset;
+  if (e.dtype == GgufType::kF32 && e.offset % alignof(float) == 0) {
+    return at::from_blob(
+        const_cast<std::byte*>(data), e.shape, [file = e.file](void*) {},
+        at::TensorOptions(at::kFloat));
+  }
+  at::Tensor out = at::empty(e.shape, at::kFloat);
+  const auto width = static_cast<int64_t>(width_of(e.dtype));
+  auto* values = out.data_ptr<float>();
+  parallel_for(0, out.numel(), 16384, [&](int64_t begin, int64_t end) {
+    dequantize(e.dtype, data + begin * width, end - begin, values + begin);
+  });
+  return out;
+}
+
+SafetensorsContent read_safetensors(const std::filesystem::path& file) {
+  return read_all(SafetensorsIndex::open(file));
+}
+
+SafetensorsContent read_safetensors_dir(const std::filesystem::path& dir) {
+  return read_all(SafetensorsIndex::open_dir(dir));
+}
+
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, at::Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   for (const auto& [name, tensor] : tensors) {
-    if (tensor.scalar_type() != at::kFloat || !tensor.device().is_cpu()) {
+    if (!is_cpu_float(tensor)) {
       throw std::invalid_argument("tensor " + name + ": " + tensor.toString() +
                                   ", expected a float32 CPU tensor");
     }

@@ -16,5 +16,5 @@ for name in gguf safetensors tokenizer_json; do
   say "$name for $seconds s"
   "build/fuzz/bin/${name}_fuzz" -max_total_time="$seconds" -max_len=65536 -timeout=10 -artifact_prefix="$corpus/" \
     -print_final_stats=1 "$corpus" 2> "$corpus.log" || { tail -40 "$corpus.log" >&2; die "$name: see $corpus.log"; }
-  grep -E "stat::number_of_executed_units|stat::peak_rss_mb" "$corpus.log"
+  grep -E "stat::number_of_executed_units|stat::peak_rss_mb|stat::largest_peak" "$corpus.log"
 done

@@ -86,6 +86,7 @@ set(tested_elsewhere
   "model/train_state.cpp model/train_step_test.cpp"
   "model/gguf_quant.cpp model/gguf_test.cpp"
   "model/hf_directory.cpp model/safetensors_test.cpp"
+  "model/tensor_table.cpp model/gguf_test.cpp"
   "model/model_config.cpp model/golden_logits_test.cpp"
   "model/model_config_hf.cpp model/golden_logits_test.cpp"
   "rl/policy_pass.cpp rl/ppo_trainer_test.cpp"

@@ -1,10 +1,11 @@
-// What the fuzz targets share: the input as a file, and the bound on what reading it may allocate.
+// What the fuzz targets share: the input as a file, and the bound on the memory that reading it
+// takes.
 #pragma once
 #include <sanitizer/allocator_interface.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -15,10 +16,12 @@
 
 namespace charter::fuzz {
 
-// Bytes that may be allocated at once while a file of `size` bytes is read: a small constant times
-// its size (a token of one byte is a string in a vector and a key in a map), and the containers'
-// first steps.
-[[nodiscard]] constexpr size_t allowance(size_t size) { return 256 * size + (1u << 20); }
+// Bytes that may be alive at once while a file of `size` bytes is read: a small constant times its
+// size (a JSON array of one character is an object of forty bytes; a token of one byte is a string
+// in a vector and a key in a map), and what a first use of each library keeps.
+[[nodiscard]] constexpr int64_t allowance(size_t size) {
+  return 96 * static_cast<int64_t>(size) + (int64_t{256} << 10);
+}
 
 // The input as a file of its own.
 class InputFile {
@@ -41,20 +44,45 @@ class InputFile {
   int fd_;
 };
 
-inline size_t largest_allocation = 0;
+// Signed: what was allocated before may be freed inside. Atomic: tensors are read by several
+// threads.
+inline std::atomic<int64_t> live_bytes = 0, peak_bytes = 0;
 
 inline void note_allocation(const volatile void*, size_t size) {
-  largest_allocation = std::max(largest_allocation, size);
+  const int64_t live = live_bytes += static_cast<int64_t>(size);
+  int64_t peak = peak_bytes;
+  while (live > peak && !peak_bytes.compare_exchange_weak(peak, live)) {
+  }
 }
 
-// Runs `read`; a std::exception is how bad input is refused. Traps when one allocation was larger
-// than allowance(size), or when the message is not one line.
+inline void note_free(const volatile void* pointer) {
+  if (pointer == nullptr) return;
+  live_bytes -=
+      static_cast<int64_t>(__sanitizer_get_allocated_size(const_cast<const void*>(pointer)));
+}
+
+// The largest part of its allowance that an input of this run took, to standard error at exit.
+struct Largest {
+  double share = 0;
+  int64_t peak = 0;
+  size_t size = 0;
+  ~Largest() {
+    std::fprintf(stderr,
+                 "stat::largest_peak: %lld bytes for a file of %zu, %.2f of the allowance\n",
+                 static_cast<long long>(peak), size, share);
+  }
+};
+inline Largest largest;
+
+// Runs `read`; a std::exception is how bad input is refused. Traps when more than
+// allowance(size) was alive at once, or when the message is not one line.
 template <typename Read>
 void bounded(size_t size, const Read& read) {
   static const int installed =
-      __sanitizer_install_malloc_and_free_hooks(note_allocation, [](const volatile void*) {});
+      __sanitizer_install_malloc_and_free_hooks(note_allocation, note_free);
   (void)installed;
-  largest_allocation = 0;
+  live_bytes = 0;
+  peak_bytes = 0;
   try {
     read();
   } catch (const std::exception& e) {
@@ -64,8 +92,16 @@ void bounded(size_t size, const Read& read) {
       __builtin_trap();
     }
   }
-  if (largest_allocation > allowance(size)) {
-    std::fprintf(stderr, "%zu bytes allocated for a file of %zu\n", largest_allocation, size);
+  const int64_t peak = peak_bytes;
+  const double share = static_cast<double>(peak) / static_cast<double>(allowance(size));
+  if (share > largest.share) {
+    largest.share = share;
+    largest.peak = peak;
+    largest.size = size;
+  }
+  if (peak > allowance(size)) {
+    std::fprintf(stderr, "%lld bytes alive for a file of %zu\n", static_cast<long long>(peak),
+                 size);
     __builtin_trap();
   }
 }

@@ -1,4 +1,6 @@
 // GGUF: metadata, configuration, tokenizer and every tensor of any bytes.
+#include <ATen/ATen.h>
+
 #include "model/gguf_model.hpp"
 #include "model/tokenizer.hpp"
 #include "tests/fuzz/bounded.hpp"
@@ -9,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const fuzz::InputFile file(data, size);
   fuzz::bounded(size, [&] {
     const auto gguf = model::GgufFile::open(file.path());
-    for (const auto& tensor : gguf.tensors()) (void)gguf.read(tensor);
+    std::vector<at::Tensor> alive;  // together, as a model is
+    for (const auto& tensor : gguf.tensors()) alive.push_back(gguf.read(tensor));
   });
   fuzz::bounded(size, [&] { (void)model::model_from_gguf(model::GgufFile::open(file.path())); });
   fuzz::bounded(size, [&] {

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes the inputs a fuzz target starts from: seeds.py gguf|safetensors|tokenizer_json DIRECTORY.
 
-Each is small and sound, and has what the reader branches on: every value type of GGUF's metadata and every tensor
-type, tokenizers of a dozen tokens with merges and with scores, the dtypes of safetensors, each component of
+Each is small and sound, and has what the reader branches on: a whole model, every value type of GGUF's metadata and
+every tensor type, tokenizers of a dozen tokens with merges and with scores, the dtypes of safetensors, each component of
 tokenizer.json.
 """
 import json
+import math
 import struct
 import sys
 from pathlib import Path
@@ -59,17 +60,28 @@ def scores_vocabulary():
 
 
 def gguf():
-    return {"all_types.gguf": model(merges_vocabulary()), "scores.gguf": model(scores_vocabulary())}
+    whole = [("token_embd.weight", (32, len(TOKENS)), 8), ("output_norm.weight", (32,), 0),
+             ("blk.0.attn_norm.weight", (32,), 0), ("blk.0.ffn_norm.weight", (32,), 0),
+             ("blk.0.attn_q.weight", (32, 32), 2), ("blk.0.attn_k.weight", (32, 16), 3),
+             ("blk.0.attn_v.weight", (32, 16), 1), ("blk.0.attn_output.weight", (32, 32), 30),
+             ("blk.0.ffn_gate.weight", (32, 64), 2), ("blk.0.ffn_up.weight", (32, 64), 3),
+             ("blk.0.ffn_down.weight", (64, 32), 8)]
+    names = ["token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight", "blk.0.attn_k.weight",
+             "blk.0.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight",
+             "blk.0.ffn_down.weight"]
+    all_types = [(name, (256, 1), kind) for name, kind in zip(names, BYTES)]
+    return {"all_types.gguf": model(merges_vocabulary(), all_types), "scores.gguf": model(scores_vocabulary(), all_types),
+            "whole.gguf": model(merges_vocabulary(), whole, hidden=32, intermediate=64)}
 
 
-def model(vocabulary):
+def model(vocabulary, weights, hidden=256, intermediate=256):
     metadata = [
         entry("general.architecture", 8, text("llama")),
         entry("general.alignment", 4, struct.pack("<I", 32)),
         entry("llama.block_count", 4, struct.pack("<I", 1)),
         entry("llama.context_length", 4, struct.pack("<I", 64)),
-        entry("llama.embedding_length", 4, struct.pack("<I", 256)),
-        entry("llama.feed_forward_length", 4, struct.pack("<I", 256)),
+        entry("llama.embedding_length", 4, struct.pack("<I", hidden)),
+        entry("llama.feed_forward_length", 4, struct.pack("<I", intermediate)),
         entry("llama.attention.head_count", 4, struct.pack("<I", 2)),
         entry("llama.attention.head_count_kv", 4, struct.pack("<I", 1)),
         entry("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-5)),
@@ -80,13 +92,11 @@ def model(vocabulary):
         metadata.append(entry(f"seed.{kind}", kind, struct.pack(layout, 1)))
         metadata.append(entry(f"seed.array.{kind}", 9, array(kind, [struct.pack(layout, 1)] * 2)))
     tensors, data = [], b""
-    names = ["token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight", "blk.0.attn_k.weight",
-             "blk.0.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight",
-             "blk.0.ffn_down.weight"]
-    for name, kind in zip(names, BYTES):
+    for name, shape, kind in weights:
         data += b"\0" * (-len(data) % 32)
-        tensors.append(text(name) + struct.pack("<IQQIQ", 2, 256, 1, kind, len(data)))
-        data += bytes(range(256)) [: BYTES[kind]] * (256 // VALUES[kind])
+        tensors.append(text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, len(data)))
+        values = math.prod(shape)
+        data += (bytes(range(256)) * 2)[: BYTES[kind]] * (values // VALUES[kind])
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)) + b"".join(metadata) + b"".join(tensors)
     return head + b"\0" * (-len(head) % 32) + data
 

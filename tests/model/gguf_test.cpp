@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -72,6 +73,12 @@ class Gguf : public ::testing::Test {
   void TearDown() override { fs::remove(file_); }
   fs::path file_ = fs::temp_directory_path() / ("charter_gguf_test_" + std::to_string(::getpid()));
 };
+
+int64_t resident_peak_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
+}
 
 TEST(GgufBlocks, DequantizeAsTheReferenceDoes) {
   const json golden =
@@ -142,6 +149,59 @@ TEST_F(Gguf, ErrorsNameThePlace) {
   EXPECT_EQ(
       error_of(array.data),
       ": key a: offset 49: array length 1099511627776, expected at most 0 in the rest of the file");
+}
+
+TEST_F(Gguf, TensorsThatShareBytesAreRefused) {
+  // 32 bytes each: "b" begins at "a"'s last four bytes, "c" at the byte after "b".
+  const auto file = [](uint64_t second) {
+    Bytes b = header(3, 0);
+    for (const auto& [name, offset] :
+         {std::pair("b", second), std::pair("a", uint64_t{0}), std::pair("c", second + 32)}) {
+      b.text(name).put<uint32_t>(1).put<uint64_t>(8).put<uint32_t>(0).put<uint64_t>(offset);
+    }
+    b.data.resize(128 + 3 * 32);  // three entries of 33 bytes after a header of 24: data at 128
+    return b.data;
+  };
+  EXPECT_EQ(error_of(file(32)), "no error");
+  EXPECT_EQ(error_of(file(28)),
+            ": tensor b: offset 156, expected outside the 32 bytes of tensor a at offset 128");
+  EXPECT_EQ(error_of(file(0)),
+            ": tensor b: offset 128, expected outside the 32 bytes of tensor a at offset 128");
+}
+
+// The metadata of a model of one layer and hidden size 64, and a half-precision embedding of `rows`
+// rows of 32 values; the rest of its tensors is absent.
+std::string narrow_embedding(uint64_t rows) {
+  Bytes b = header(1, 6);
+  b.text("general.architecture").put<uint32_t>(8).text("llama");
+  for (const auto& [key, value] : {std::pair("embedding_length", 64u),
+                                   {"feed_forward_length", 64u},
+                                   {"block_count", 1u},
+                                   {"attention.head_count", 1u},
+                                   {"context_length", 64u}}) {
+    b.text("llama." + std::string(key)).put<uint32_t>(4).put<uint32_t>(value);
+  }
+  b.text("token_embd.weight").put<uint32_t>(2).put<uint64_t>(32).put(rows).put<uint32_t>(1);
+  b.put<uint64_t>(0);
+  b.data.resize((b.data.size() + 31) / 32 * 32);
+  return b.data;
+}
+
+TEST_F(Gguf, AWrongShapeIsRefusedBeforeItsDataIsRead) {
+  // 2^24 rows of 64 bytes are 1 GB of a file that takes no room, and 2 GB as float32.
+  const uint64_t rows = 1 << 24;
+  const std::string head = narrow_embedding(rows);
+  fs::resize_file(write(head), head.size() + rows * 64);
+  const int64_t before = resident_peak_bytes();
+  try {
+    (void)model_from_gguf(GgufFile::open(file_));
+    FAIL() << "no error";
+  } catch (const InputError& e) {
+    EXPECT_EQ(e.what(), file_.string() +
+                            ": tensor model.embed_tokens.weight: shape [16777216, 32], expected "
+                            "[16777216, 64]");
+  }
+  EXPECT_LT(resident_peak_bytes() - before, 64 << 20);
 }
 
 TEST_F(Gguf, AnErrorIsOneLineWhateverTheFileHolds) {

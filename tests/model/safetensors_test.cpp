@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -96,6 +97,47 @@ TEST_F(Safetensors, ErrorsNameTensorAndOffset) {
             "no error");
   std::ofstream(dir_ / "bad", std::ios::binary) << std::string(8, '\xFF');
   EXPECT_THROW((void)read_safetensors(dir_ / "bad"), std::runtime_error);
+}
+
+TEST_F(Safetensors, TensorsThatShareBytesAreRefused) {
+  const auto header = [](int begin) {
+    return R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[2],)"
+           R"("data_offsets":[)" +
+           std::to_string(begin) + "," + std::to_string(begin + 4) + "]}}";
+  };
+  EXPECT_EQ(error_of(header(4), std::string(8, '\0')), "no error");
+  const size_t data = 8 + header(2).size();
+  EXPECT_EQ(error_of(header(2), std::string(8, '\0')),
+            ": tensor b: offset " + std::to_string(data + 2) +
+                ", expected outside the 4 bytes of tensor a at offset " + std::to_string(data));
+}
+
+TEST_F(Safetensors, AWrongShapeIsRefusedBeforeItsDataIsRead) {
+  std::ofstream(dir_ / "config.json")
+      << R"({"model_type":"llama","vocab_size":16777216,"hidden_size":64,"intermediate_size":64,)"
+         R"("num_hidden_layers":1,"num_attention_heads":1,"max_position_embeddings":64})";
+  // 2^24 rows of 32 half values: 1 GB of a file that takes no room, and 2 GB as float32.
+  const uint64_t bytes = uint64_t{1} << 30;
+  const std::string header =
+      R"({"model.embed_tokens.weight":{"dtype":"F16","shape":[16777216,32],"data_offsets":[0,)" +
+      std::to_string(bytes) + "]}}";
+  write("model.safetensors", header, "");
+  fs::resize_file(dir_ / "model.safetensors", 8 + header.size() + bytes);
+  const auto peak = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return int64_t{usage.ru_maxrss} * 1024;
+  };
+  const int64_t before = peak();
+  try {
+    (void)load_model(dir_);
+    FAIL() << "no error";
+  } catch (const std::runtime_error& e) {
+    EXPECT_EQ(e.what(), dir_.string() +
+                            ": tensor model.embed_tokens.weight: shape [16777216, 32], expected "
+                            "[16777216, 64]");
+  }
+  EXPECT_LT(peak() - before, 64 << 20);
 }
 
 TEST_F(Safetensors, TheDefaultModelSurvivesExportAndImport) {
