@@ -34,7 +34,8 @@ TEST_P(EngineParity, GenerationEqualsThePackedPass) {
 INSTANTIATE_TEST_SUITE_P(Families, EngineParity,
                          testing::Values(TinyOptions{},
                                          TinyOptions{.qkv_bias = true, .tied = false},
-                                         TinyOptions{.qk_norm = true}));
+                                         TinyOptions{.qk_norm = true},
+                                         TinyOptions{.num_kv_heads = 6}));
 
 TEST(Engine, TokensDoNotDependOnTheBatchOrItsOrder) {
   const Transformer t = tiny_transformer();

@@ -28,12 +28,9 @@ Transformer tiny_family(const std::string& family) {
   return make_transformer(files);
 }
 
-class GoldenFamily : public testing::TestWithParam<std::string> {};
-
-TEST_P(GoldenFamily, LogitsEqualTransformersInBothPasses) {
+void expect_golden_logits(const Transformer& t, const std::string& family) {
   const at::NoGradGuard no_grad;
-  const Transformer t = tiny_family(GetParam());
-  const auto golden = read_json(kTiny / GetParam() / "logits.json");
+  const auto golden = read_json(kTiny / family / "logits.json");
   const auto ids = golden.at("input_ids").get<std::vector<int32_t>>();
   const std::vector<std::vector<int32_t>> sequences{ids};
   const auto got = logits(t, hidden_states(t, pack(sequences)));
@@ -50,6 +47,7 @@ TEST_P(GoldenFamily, LogitsEqualTransformersInBothPasses) {
   request.continuation.assign(ids.begin() + 1, ids.end());
   engine.submit(request);
   const Completion c = run_all(engine).at(0);
+  ASSERT_EQ(c.tokens.size(), ids.size() - 1);
   for (size_t i = 0; i < c.tokens.size(); ++i) {
     const auto row = at::tensor(rows[i], at::kDouble);
     const double expected =
@@ -58,7 +56,29 @@ TEST_P(GoldenFamily, LogitsEqualTransformersInBothPasses) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenFamily, testing::Values("llama", "mistral", "qwen2", "qwen3"));
+class GoldenFamily : public testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenFamily, LogitsEqualTransformersInBothPasses) {
+  expect_golden_logits(tiny_family(GetParam()), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenFamily,
+                         testing::Values("llama", "mistral", "qwen2", "qwen3", "llama2",
+                                         "llama_linear"));
+
+// The same weights as llama.cpp stores them: its names, and for llama its order of rows.
+class GoldenGguf : public testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenGguf, LogitsEqualTransformersInBothPasses) {
+  const ModelFiles files = load_model(kTiny / GetParam() / "model.gguf");
+  const Transformer t = make_transformer(files);
+  const Transformer stored = tiny_family(GetParam());
+  EXPECT_TRUE(files.config == stored.config);
+  expect_golden_logits(t, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenGguf,
+                         testing::Values("qwen2", "qwen3", "llama2", "llama_linear"));
 
 TEST(GoldenTraining, LossAndGradientsEqualTransformers) {
   Transformer t = tiny_family("llama");

@@ -14,6 +14,7 @@ struct TinyOptions {
   bool qkv_bias = false, qk_norm = false, tied = true;
   int64_t vocab = 97;
   uint64_t seed = 7;
+  int64_t num_kv_heads = 2;  // 6: no groups of heads
 };
 
 inline ModelConfig tiny_config(const TinyOptions& options) {
@@ -23,7 +24,7 @@ inline ModelConfig tiny_config(const TinyOptions& options) {
   c.intermediate_size = 80;
   c.num_layers = 3;
   c.num_heads = 6;
-  c.num_kv_heads = 2;
+  c.num_kv_heads = options.num_kv_heads;
   c.head_dim = 16;
   c.max_position = 512;
   c.tie_embeddings = options.tied;

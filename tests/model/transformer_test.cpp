@@ -217,7 +217,8 @@ TEST(Packing, LeavesShortBeginningsAlone) {
 INSTANTIATE_TEST_SUITE_P(Families, PackedPass,
                          testing::Values(TinyOptions{},
                                          TinyOptions{.qkv_bias = true, .tied = false},
-                                         TinyOptions{.qk_norm = true}));
+                                         TinyOptions{.qk_norm = true},
+                                         TinyOptions{.num_kv_heads = 6}));
 
 TEST(Transformer, SequencesDoNotSeeEachOther) {
   const at::NoGradGuard no_grad;
