@@ -57,14 +57,16 @@ RopeScaling read_rope_scaling(const GgufFile& gguf, const ModelConfig& c) {
   if (const auto* t = find_tensor(gguf, "rope_freqs.weight")) {
     return scaling_from_divisors(gguf, *t, c);
   }
+  // As llama.cpp reads it: linear where no type is named, and an older key for the factor.
   RopeScaling s;
   const auto* type = gguf.find<std::string>(arch + ".rope.scaling.type");
-  if (!type || *type == "none") return s;
-  if (*type != "linear") {
+  if (type && *type == "none") return s;
+  if (type && *type != "linear") {
     fail(gguf, "key " + arch + ".rope.scaling.type: \"" + *type + "\", expected none or linear");
   }
-  s.kind = RopeScalingKind::kLinear;
-  s.factor = gguf.number(arch + ".rope.scaling.factor", 1.0);
+  s.factor =
+      gguf.number(arch + ".rope.scaling.factor", gguf.number(arch + ".rope.scale_linear", 1.0));
+  if (s.factor != 1.0) s.kind = RopeScalingKind::kLinear;
   return s;
 }
 

@@ -44,6 +44,7 @@ class Reader {
     const auto it = object_.find(key);
     return it == object_.end() || it->is_null() ? nullptr : &*it;
   }
+  bool mentions(const char* key) const { return object_.contains(key); }  // null too
   int64_t integer(const char* key, std::optional<int64_t> fallback = {}) const {
     const json* value = find(key);
     if (!value && fallback) return *fallback;
@@ -78,9 +79,15 @@ class Reader {
   std::string source_;
 };
 
+void refuse_partial_rotary(const Reader& in) {
+  constexpr const char* kKey = "partial_rotary_factor";
+  if (in.number(kKey, 1.0) != 1.0) in.fail(kKey, in.find(kKey)->dump() + ", expected 1");
+}
+
 RopeScaling read_rope_scaling(const json& object, const std::string& source) {
   const Reader in(object, source + ": rope_scaling");
   const json* type = in.find("rope_type") ? in.find("rope_type") : in.find("type");
+  refuse_partial_rotary(in);
   RopeScaling out;
   if (!type || *type == "default") return out;
   if (*type == "linear") {
@@ -98,21 +105,25 @@ RopeScaling read_rope_scaling(const json& object, const std::string& source) {
   return out;
 }
 
-void refuse_unsupported(const Reader& in, ModelFamily family) {
+void refuse_unsupported(const Reader& in) {
   if (const json* act = in.find("hidden_act"); act && *act != "silu") {
     in.fail("hidden_act", act->dump() + ", expected \"silu\"");
   }
+  refuse_partial_rotary(in);
   for (const char* key : {"attention_bias", "mlp_bias"}) {
     if (in.boolean(key, false)) in.fail(key, "true, expected false");
   }
 }
 
+// Where a config does not mention the window, transformers' default holds; null is none.
+constexpr int64_t kDefaultWindow = 4096;
+
 void read_positions(const Reader& in, ModelConfig& c) {
   c.max_position = in.integer("max_position_embeddings");
   const bool windowed =
       c.family == ModelFamily::kMistral || in.boolean("use_sliding_window", false);
-  if (windowed && in.find("sliding_window")) {
-    c.max_position = std::min(c.max_position, in.integer("sliding_window"));
+  if (windowed && (in.find("sliding_window") || !in.mentions("sliding_window"))) {
+    c.max_position = std::min(c.max_position, in.integer("sliding_window", kDefaultWindow));
   }
 }
 
@@ -130,7 +141,7 @@ ModelConfig config_from_hf(const json& hf, const std::string& source) {
     known = true;
   }
   if (!known) in.fail("model_type", type->dump() + ", expected llama, mistral, qwen2 or qwen3");
-  refuse_unsupported(in, c.family);
+  refuse_unsupported(in);
   c.vocab_size = in.integer("vocab_size");
   c.hidden_size = in.integer("hidden_size");
   c.intermediate_size = in.integer("intermediate_size");
