@@ -164,8 +164,8 @@ struct CachedForward::Pass {
       kernels().rms_norm(row + q_width, layer.k_norm.const_data_ptr<float>(), eps, c.num_kv_heads,
                          c.head_dim, row + q_width, nullptr);
     }
-    const float* cos = base.rope.cos.const_data_ptr<float>() + position * half;
-    const float* sin = base.rope.sin.const_data_ptr<float>() + position * half;
+    const float* cos = self.rope_.cos.const_data_ptr<float>() + position * half;
+    const float* sin = self.rope_.sin.const_data_ptr<float>() + position * half;
     kernels().rope(row, cos, sin, c.num_heads + c.num_kv_heads, c.head_dim, 1.0f, row);
   }
 
@@ -220,8 +220,8 @@ struct CachedForward::Pass {
   }
 };
 
-CachedForward::CachedForward(const ModelConfig& config, const KvCache& kv)
-    : config_(config), kv_(kv), attention_(config, kv) {}
+CachedForward::CachedForward(const ModelConfig& config, const KvCache& kv, int64_t positions)
+    : config_(config), kv_(kv), rope_(rope_table(config, positions)), attention_(config, kv) {}
 
 void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
                         const LogitSink& sink) {

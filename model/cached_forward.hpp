@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "model/kv_cache.hpp"
+#include "model/rope.hpp"
 #include "model/step_forward.hpp"
 
 namespace charter::model {
 
 class CachedForward : public StepForward {
  public:
-  CachedForward(const ModelConfig& config, const KvCache& kv);
+  // positions: those of a step are below it.
+  CachedForward(const ModelConfig& config, const KvCache& kv, int64_t positions);
 
   void run(const PackedModel::Impl& model, const StepBatch& batch, const LogitSink& sink) override;
 
@@ -20,6 +22,7 @@ class CachedForward : public StepForward {
 
   ModelConfig config_;
   const KvCache& kv_;
+  RopeTable rope_;
   CachedAttention attention_;
   std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, thin_, logits_;
   std::vector<uint8_t> codes_;  // 8-bit rows of the product under way

@@ -103,8 +103,8 @@ void DeviceForward::run(const PackedModel::Impl& impl, const StepBatch& batch,
                   model.transformer,
                   batch,
                   device,
-                  model.rope.cos.index_select(0, positions),
-                  model.rope.sin.index_select(0, positions)};
+                  rope_.cos.index_select(0, positions),
+                  rope_.sin.index_select(0, positions)};
   const at::Tensor hidden = pass.hidden();
   const auto total = static_cast<int64_t>(batch.logit_rows.size());
   for (int64_t first = 0; first < total; first += kLogitRows) {

@@ -3,18 +3,24 @@
 // where tokens are chosen as on the CPU.
 #pragma once
 #include "model/kv_cache.hpp"
+#include "model/rope.hpp"
 #include "model/step_forward.hpp"
 
 namespace charter::model {
 
 class DeviceForward : public StepForward {
  public:
-  explicit DeviceForward(const KvCache& kv) : kv_(kv) {}
+  // positions: those of a step are below it.
+  DeviceForward(const DeviceModel& model, const KvCache& kv, int64_t positions)
+      : kv_(kv),
+        rope_(rope_table(model.transformer.config, positions,
+                         model.transformer.embedding.device())) {}
   void run(const PackedModel::Impl& model, const StepBatch& batch, const LogitSink& sink) override;
 
  private:
   struct Pass;
   const KvCache& kv_;
+  RopeTable rope_;
 };
 
 }  // namespace charter::model

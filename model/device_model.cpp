@@ -30,11 +30,6 @@ Layer frozen(const Layer& layer, const Layer* shared) {
   return result;
 }
 
-RopeTable rope_on(const ModelConfig& config, at::Device device) {
-  const RopeTable rope = rope_table(config, config.max_position);
-  return {rope.cos.to(device), rope.sin.to(device)};
-}
-
 }  // namespace
 
 std::shared_ptr<const PackedModel> make_unpacked(const Transformer& transformer,
@@ -53,8 +48,6 @@ std::shared_ptr<const PackedModel> make_unpacked(const Transformer& transformer,
   copy.head = frozen(transformer.head, shared != nullptr ? &shared->head : nullptr);
   const bool tied = transformer.embedding.is_same(transformer.head.weight);
   if (tied) copy.head.weight = copy.embedding;
-  model->rope =
-      base != nullptr ? base->rope : rope_on(transformer.config, transformer.embedding.device());
   auto impl = std::make_shared<PackedModel::Impl>();
   impl->on_device = std::move(model);
   return std::make_shared<const PackedModel>(std::move(impl));

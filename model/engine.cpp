@@ -25,9 +25,12 @@ std::optional<at::Device> device_of(const PackedModel& model) {
   return model.impl().on_device ? std::optional(model.device()) : std::nullopt;
 }
 
-std::unique_ptr<StepForward> forward_of(const PackedModel& model, const KvCache& kv) {
-  if (model.impl().on_device) return std::make_unique<DeviceForward>(kv);
-  return std::make_unique<CachedForward>(model.config(), kv);
+std::unique_ptr<StepForward> forward_of(const PackedModel& model, const KvCache& kv,
+                                        int64_t positions) {
+  if (const auto& device = model.impl().on_device) {
+    return std::make_unique<DeviceForward>(*device, kv, positions);
+  }
+  return std::make_unique<CachedForward>(model.config(), kv, positions);
 }
 
 }  // namespace
@@ -47,7 +50,7 @@ struct Engine::Impl {
         version(v),
         options(checked(o, model->config())),
         scheduler(model->config(), options, device_of(*model)),
-        forward(forward_of(*model, scheduler.kv())) {}
+        forward(forward_of(*model, scheduler.kv(), options.max_context)) {}
 
   std::vector<Completion> step();
   void want_logits();

@@ -193,7 +193,6 @@ std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transfor
   base->head = pack_matrix(transformer.head.weight.detach(), precision);
   base->bytes += bytes_of(base->head);
   if (transformer.head.bias.defined()) base->head_bias = transformer.head.bias.detach().clone();
-  base->rope = rope_table(transformer.config, transformer.config.max_position);
   auto impl = std::make_shared<Impl>();
   impl->base = std::move(base);
   pack_adapters(transformer, *impl);

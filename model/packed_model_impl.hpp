@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "model/packed_model.hpp"
-#include "model/rope.hpp"
 
 namespace charter::model {
 
@@ -56,14 +55,12 @@ struct PackedBase {
                          // head's panels
   PackedMatrix head;     // [V, H]
   at::Tensor head_bias;  // [V], or undefined
-  RopeTable rope;        // max_position rows
   int64_t bytes = 0;     // of the panels
 };
 
 // A model that stays as it is, for devices without our kernels.
 struct DeviceModel {
   Transformer transformer;
-  RopeTable rope;  // max_position rows, on the transformer's device
 };
 
 struct PackedModel::Impl {

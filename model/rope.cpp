@@ -26,7 +26,7 @@ std::vector<float> inverse_frequencies(const ModelConfig& config) {
 
 }  // namespace
 
-RopeTable rope_table(const ModelConfig& config, int64_t positions) {
+RopeTable rope_table(const ModelConfig& config, int64_t positions, at::Device device) {
   const auto frequencies = inverse_frequencies(config);
   const auto half = static_cast<int64_t>(frequencies.size());
   RopeTable table{at::empty({positions, half}, at::kFloat),
@@ -41,7 +41,7 @@ RopeTable rope_table(const ModelConfig& config, int64_t positions) {
       sin[p * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
     }
   }
-  return table;
+  return {table.cos.to(device), table.sin.to(device)};
 }
 
 }  // namespace charter::model

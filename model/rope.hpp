@@ -11,7 +11,9 @@ struct RopeTable {
   at::Tensor cos, sin;  // [P, head_dim/2] float32, row p for position p
 };
 
-// Rows 0 .. positions - 1, with the config's frequency scaling.
-[[nodiscard]] RopeTable rope_table(const ModelConfig& config, int64_t positions);
+// Rows 0 .. positions - 1, with the config's frequency scaling. Ask for those that will be used: a
+// model file's max_position may be any number up to 2^30.
+[[nodiscard]] RopeTable rope_table(const ModelConfig& config, int64_t positions,
+                                   at::Device device = at::kCPU);
 
 }  // namespace charter::model

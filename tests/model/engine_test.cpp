@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/packed_model_impl.hpp"
 #include "tests/model/engine_fixture.hpp"
 
 namespace charter::model {
@@ -153,6 +154,20 @@ TEST(Engine, CancelReturnsWhatThereIs) {
   EXPECT_EQ(done.at(0).finish, FinishReason::kCancelled);
   EXPECT_EQ(done.at(0).tokens.size(), 3u);
   EXPECT_EQ(done.at(1).tokens.size(), 5u);
+}
+
+// A file may claim any max_position: 2^30 rows of 8 cosines and 8 sines would be 64 GiB.
+TEST(Engine, HasRotationsForItsContextAlone) {
+  Transformer t = tiny_transformer();
+  t.config.max_position = 1 << 30;
+  for (const auto& model : {PackedModel::make(t), make_unpacked(t)}) {
+    Engine engine(model, nullptr, {}, {.max_batch = 1, .max_context = 64});
+    engine.submit(request_of(0, tiny_tokens(60, 1), 8));
+    const Completion c = run_all(engine).at(0);
+    EXPECT_EQ(c.finish, FinishReason::kContext);
+    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, tiny_tokens(60, 1), c.tokens)),
+              kTolerance);
+  }
 }
 
 TEST(Engine, RefusesWhatItCannotServe) {
