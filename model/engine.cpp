@@ -2,24 +2,21 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "model/cached_forward.hpp"
 #include "model/device_forward.hpp"
 #include "model/request_checks.hpp"
 #include "model/sampler.hpp"
 #include "model/scheduler.hpp"
+#include "model/stopping.hpp"
 
 namespace charter::model {
 namespace {
-
-bool contains(const std::vector<int32_t>& ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
 
 std::optional<at::Device> device_of(const PackedModel& model) {
   return model.impl().on_device ? std::optional(model.device()) : std::nullopt;
@@ -52,14 +49,13 @@ struct Engine::Impl {
         scheduler(model->config(), options, device_of(*model)),
         forward(forward_of(*model, scheduler.kv(), options.max_context)) {}
 
-  std::vector<Completion> step();
+  void step();
   void want_logits();
   void use_logits(Wanted& wanted, std::span<const float> logits) const;
   void apply(const Wanted& wanted);
+  void finish_or_stream(Sequence* sequence);
   void stream(Sequence& sequence, const Completion& so_far, bool ended);
-  std::optional<FinishReason> finished(const Sequence& s) const;
-  [[nodiscard]] bool stop_string_in_tail(const Sequence& s) const;
-  Completion complete(Sequence& s, FinishReason reason) const;
+  void cancel(Sequence& sequence);
 
   std::shared_ptr<const PackedModel> model;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -70,8 +66,9 @@ struct Engine::Impl {
   std::unique_ptr<StepForward> forward;
   StepBatch batch;
   std::vector<Wanted> wanted;
-  std::vector<Completion> cancelled;
-  std::vector<Delta> deltas;
+  std::vector<Completion> done;         // for the step under way, or the next, to return
+  std::vector<Delta> deltas;            // of the last step
+  std::vector<Delta> cancelled_deltas;  // for the next one
 };
 
 // Rows whose next-token distribution a request needs: its last one when it samples, all from the
@@ -123,91 +120,56 @@ void Engine::Impl::apply(const Wanted& w) {
   c.tokens.push_back(w.result.token);
   c.logprobs.push_back(w.result.logprob);
   c.versions.push_back(version);
-  if (request.continuation.empty()) w.sequence->tokens.push_back(w.result.token);
+  if (!request.continuation.empty()) return;
+  w.sequence->tokens.push_back(w.result.token);
+  if (tokenizer == nullptr || (!request.stream && request.sampling.stop.empty())) return;
+  auto& text = w.sequence->text;
+  if (!text) text.emplace(*tokenizer, request.sampling.stop);
+  text->push(w.result.token);
+}
+
+void Engine::Impl::finish_or_stream(Sequence* sequence) {
+  const auto reason = finished(*sequence, options.max_context);
+  if (!reason) return stream(*sequence, sequence->completion, false);
+  const auto retired = scheduler.retire(sequence);
+  done.push_back(complete(*retired, *reason, tokenizer.get()));
+  stream(*retired, done.back(), true);
 }
 
 void Engine::Impl::stream(Sequence& s, const Completion& c, bool ended) {
   const GenerationRequest& r = s.request;
   if (!r.stream || !r.continuation.empty() || !r.candidates.empty() || c.tokens.empty()) return;
   Delta delta{r.id, c.tokens.back(), c.logprobs.back(), {}};
-  if (tokenizer != nullptr) {
-    if (!s.stream) s.stream.emplace(*tokenizer, r.sampling.stop);
-    delta.text = ended ? s.stream->rest_of(c.text) : s.stream->push(delta.token);
-  }
+  if (s.text) delta.text = ended ? s.text->rest_of(c.text) : s.text->take();
   deltas.push_back(std::move(delta));
 }
 
-// Looks at the newest tokens only: a string of n bytes ends in at most n tokens, and a few more
-// cover tokens that decode to nothing.
-bool Engine::Impl::stop_string_in_tail(const Sequence& s) const {
-  size_t longest = 0;
-  for (const std::string& stop : s.request.sampling.stop) longest = std::max(longest, stop.size());
-  if (longest == 0) return false;
-  const auto& tokens = s.completion.tokens;
-  const size_t n = std::min(tokens.size(), longest + 8);
-  const std::string tail = tokenizer->decode(std::span(tokens).last(n), true);
-  return std::any_of(s.request.sampling.stop.begin(), s.request.sampling.stop.end(),
-                     [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
+void Engine::Impl::cancel(Sequence& s) {
+  done.push_back(complete(s, FinishReason::kCancelled, tokenizer.get()));
+  if (!s.request.stream || !s.text) return;
+  Delta rest{.id = s.request.id, .text = s.text->rest_of(done.back().text)};
+  if (!rest.text.empty()) cancelled_deltas.push_back(std::move(rest));
 }
 
-std::optional<FinishReason> Engine::Impl::finished(const Sequence& s) const {
-  const Completion& c = s.completion;
-  const GenerationRequest& r = s.request;
-  if (c.tokens.empty()) return std::nullopt;
-  if (!r.candidates.empty()) return FinishReason::kScored;
-  if (!r.continuation.empty()) {
-    if (c.tokens.size() < r.continuation.size()) return std::nullopt;
-    return FinishReason::kScored;
-  }
-  if (contains(r.sampling.stop_tokens, c.tokens.back())) return FinishReason::kStopToken;
-  if (stop_string_in_tail(s)) return FinishReason::kStopString;
-  if (static_cast<int64_t>(c.tokens.size()) >= r.sampling.max_new_tokens)
-    return FinishReason::kLength;
-  if (static_cast<int64_t>(s.tokens.size()) >= options.max_context) return FinishReason::kContext;
-  return std::nullopt;
-}
-
-Completion Engine::Impl::complete(Sequence& s, FinishReason reason) const {
-  Completion c = std::move(s.completion);
-  c.id = s.request.id;
-  c.finish = reason;
-  c.prompt_tokens = s.prompt_size();
-  if (tokenizer == nullptr) return c;
-  std::span<const int32_t> text(c.tokens);
-  if (reason == FinishReason::kStopToken) text = text.first(text.size() - 1);
-  c.text = tokenizer->decode(text, true);
-  size_t cut = c.text.size();
-  for (const std::string& stop : s.request.sampling.stop) cut = std::min(cut, c.text.find(stop));
-  c.text.resize(cut);
-  return c;
-}
-
-std::vector<Completion> Engine::Impl::step() {
-  std::vector<Completion> done = std::move(cancelled);
-  cancelled.clear();
+void Engine::Impl::step() {
   deltas.clear();
   const auto begin = std::chrono::steady_clock::now();
   const int64_t decoded_before = stats.decode_tokens;
   scheduler.plan(batch, stats);
-  if (batch.tokens.empty()) return done;
+  if (batch.tokens.empty()) {
+    deltas.swap(cancelled_deltas);
+    return;
+  }
   want_logits();
   forward->run(model->impl(), batch, [&](int64_t index, float* logits) {
     use_logits(wanted[static_cast<size_t>(index)],
                {logits, static_cast<size_t>(model->config().vocab_size)});
   });
+  deltas.swap(cancelled_deltas);
   scheduler.commit(batch);
   for (const Wanted& w : wanted) apply(w);
   const auto scheduled = scheduler.scheduled();
-  for (Sequence* sequence : scheduled) {
-    const auto reason = finished(*sequence);
-    if (!reason) {
-      stream(*sequence, sequence->completion, false);
-      continue;
-    }
-    const auto retired = scheduler.retire(sequence);
-    done.push_back(complete(*retired, *reason));
-    stream(*retired, done.back(), true);
-  }
+  for (Sequence* sequence : scheduled) finish_or_stream(sequence);
   // A shared step's time is divided by its rows.
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
   const double decoding = static_cast<double>(stats.decode_tokens - decoded_before) /
@@ -216,7 +178,6 @@ std::vector<Completion> Engine::Impl::step() {
   stats.prefill_seconds += spent.count() * (1 - decoding);
   stats.kv_bytes = scheduler.kv().blocks_in_use() * scheduler.kv().block_bytes();
   stats.prefix_bytes = scheduler.prefix_bytes();
-  return done;
 }
 
 Engine::Engine(std::shared_ptr<const PackedModel> model, std::shared_ptr<const Tokenizer> tokenizer,
@@ -235,13 +196,16 @@ void Engine::submit(GenerationRequest request) {
 bool Engine::cancel(uint64_t id) {
   auto sequence = impl_->scheduler.remove(id);
   if (sequence == nullptr) return false;
-  impl_->cancelled.push_back(impl_->complete(*sequence, FinishReason::kCancelled));
+  impl_->cancel(*sequence);
   return true;
 }
 
-std::vector<Completion> Engine::step() { return impl_->step(); }
+std::vector<Completion> Engine::step() {
+  impl_->step();
+  return std::exchange(impl_->done, {});
+}
 const std::vector<Delta>& Engine::deltas() const { return impl_->deltas; }
-bool Engine::idle() const { return impl_->scheduler.idle() && impl_->cancelled.empty(); }
+bool Engine::idle() const { return impl_->scheduler.idle() && impl_->done.empty(); }
 int32_t Engine::free_slots() const { return static_cast<int32_t>(impl_->scheduler.free_slots()); }
 
 void Engine::set_weights(std::shared_ptr<const PackedModel> model, WeightVersion version) {

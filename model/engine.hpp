@@ -39,10 +39,11 @@ struct GenerationRequest {
   bool stream = false;  // deltas() has each of its tokens
 };
 
-// A sampled token of a streaming request, the step it was sampled in.
+// A sampled token of a streaming request, the step it was sampled in; or, where a cancelled one
+// had text that waited for more, the rest of it, the step its Completion is returned in.
 struct Delta {
   uint64_t id = 0;
-  int32_t token = 0;
+  int32_t token = -1;  // -1: none, a cancelled request's rest
   float logprob = 0;
   // What may be shown of the text since the last delta. All of a request's joined are its
   // Completion's text.

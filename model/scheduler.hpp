@@ -28,7 +28,8 @@ struct Sequence {
   std::vector<PrefixCache::NodePtr> entered;
   size_t first_entered = 0;
   Completion completion;
-  std::optional<TextStream> stream;  // of a request that streams, where there is a tokenizer
+  // Of a request that streams or has stop strings, where there is a tokenizer.
+  std::optional<TextStream> text;
 
   [[nodiscard]] int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   [[nodiscard]] int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }

@@ -20,8 +20,16 @@ size_t TextStream::held_back() const {
   return held;
 }
 
-std::string TextStream::push(int32_t token) {
+void TextStream::push(int32_t token) {
+  const size_t before = text_.size();
   text_ += decoder_.push(token);
+  for (const std::string& stop : stop_) {
+    const size_t overlap = std::min(before, stop.size() - 1);
+    stopped_ = stopped_ || text_.find(stop, before - overlap) != std::string::npos;
+  }
+}
+
+std::string TextStream::take() {
   const size_t end = text_.size() - held_back();
   const std::string piece = text_.substr(shown_, end - shown_);
   shown_ = end;

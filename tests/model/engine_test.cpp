@@ -170,6 +170,31 @@ TEST(Engine, HasRotationsForItsContextAlone) {
   }
 }
 
+TEST(Engine, ACancelledScoreHasTheTokensScoredSoFar) {
+  const Transformer t = tiny_transformer();
+  Engine engine = engine_of(t, {.max_batch = 1, .max_context = 512, .prefill_chunk_tokens = 50});
+  auto request = request_of(0, tiny_tokens(20, 1), 1);
+  request.continuation = tiny_tokens(100, 2);
+  engine.submit(request);
+  engine.submit(request_of(1, tiny_tokens(10, 2), 5));
+  EXPECT_TRUE(engine.step().empty());
+  EXPECT_TRUE(engine.cancel(1));  // it waits for the only slot
+  EXPECT_TRUE(engine.cancel(0));
+  EXPECT_FALSE(engine.cancel(0));
+  EXPECT_FALSE(engine.idle());  // until a step returns them
+  const auto done = run_all(engine);
+  EXPECT_EQ(done.at(1).finish, FinishReason::kCancelled);
+  EXPECT_TRUE(done.at(1).tokens.empty());
+  EXPECT_EQ(done.at(1).prompt_tokens, 10);
+  const Completion& c = done.at(0);
+  EXPECT_EQ(c.finish, FinishReason::kCancelled);
+  // Positions 0..49 were computed; 19..49 predict response tokens 0..30.
+  EXPECT_EQ(c.tokens, head_of(request.continuation, 31));
+  EXPECT_EQ(c.versions.size(), 31u);
+  EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, request.prompt, c.tokens)),
+            kTolerance);
+}
+
 TEST(Engine, RefusesWhatItCannotServe) {
   Engine engine = engine_of(tiny_transformer());
   const auto refused = [&](auto change) {
