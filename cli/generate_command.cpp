@@ -9,6 +9,7 @@
 #include "cli/output_file.hpp"
 #include "cli/row_prompt.hpp"
 #include "feedback/counter_rng.hpp"
+#include "model/sampler.hpp"
 
 namespace charter::cli {
 namespace {
@@ -79,7 +80,7 @@ void add_generate(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   command->add_option("--temperature", a->sampling.temperature, "0: greedy")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(CLI::Range(0.0, 0.0) | CLI::Range(model::kMinTemperature, 100.0))
       ->capture_default_str();
   command->add_option("--top-p", a->sampling.top_p, "nucleus; 1: off")
       ->check(CLI::Range(1e-6, 1.0))

@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "model/cached_forward.hpp"
@@ -38,6 +40,7 @@ struct Engine::Impl {
     Sequence* sequence;
     int64_t index;  // of the response token the row predicts
     SampledToken result{};
+    bool finite = true;  // its logits
   };
 
   Impl(std::shared_ptr<const PackedModel> m, std::shared_ptr<const Tokenizer> t, WeightVersion v,
@@ -52,6 +55,7 @@ struct Engine::Impl {
   void step();
   void want_logits();
   void use_logits(Wanted& wanted, std::span<const float> logits) const;
+  void require_finite() const;
   void apply(const Wanted& wanted);
   void finish_or_stream(Sequence* sequence);
   void stream(Sequence& sequence, const Completion& so_far, bool ended);
@@ -66,9 +70,10 @@ struct Engine::Impl {
   std::unique_ptr<StepForward> forward;
   StepBatch batch;
   std::vector<Wanted> wanted;
-  std::vector<Completion> done;         // for the step under way, or the next, to return
-  std::vector<Delta> deltas;            // of the last step
-  std::vector<Delta> cancelled_deltas;  // for the next one
+  std::unordered_set<uint64_t> under_way;  // ids from submit() until their completion is returned
+  std::vector<Completion> done;            // for the step under way, or the next, to return
+  std::vector<Delta> deltas;               // of the last step
+  std::vector<Delta> cancelled_deltas;     // for the next one
 };
 
 // Rows whose next-token distribution a request needs: its last one when it samples, all from the
@@ -95,6 +100,8 @@ void Engine::Impl::want_logits() {
 void Engine::Impl::use_logits(Wanted& w, std::span<const float> logits) const {
   const GenerationRequest& request = w.sequence->request;
   const SamplingParams& p = request.sampling;
+  w.finite = all_finite(logits);
+  if (!w.finite) return;
   if (!request.candidates.empty()) {
     auto& logprobs = w.sequence->completion.logprobs;
     for (const int32_t token : request.candidates) {
@@ -106,6 +113,15 @@ void Engine::Impl::use_logits(Wanted& w, std::span<const float> logits) const {
   } else {
     w.result =
         sample(logits, p.temperature, p.top_p, uniform(p.seed, static_cast<uint64_t>(w.index)));
+  }
+}
+
+void Engine::Impl::require_finite() const {
+  for (const Wanted& w : wanted) {
+    if (w.finite && std::isfinite(w.result.logprob)) continue;
+    throw std::runtime_error("request " + std::to_string(w.sequence->request.id) +
+                             ": the logits of response token " + std::to_string(w.index) +
+                             " are not finite");
   }
 }
 
@@ -165,6 +181,7 @@ void Engine::Impl::step() {
     use_logits(wanted[static_cast<size_t>(index)],
                {logits, static_cast<size_t>(model->config().vocab_size)});
   });
+  require_finite();
   deltas.swap(cancelled_deltas);
   scheduler.commit(batch);
   for (const Wanted& w : wanted) apply(w);
@@ -190,6 +207,10 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 void Engine::submit(GenerationRequest request) {
   check_request(request, impl_->model->config().vocab_size, impl_->options.max_context,
                 impl_->tokenizer != nullptr);
+  if (!impl_->under_way.insert(request.id).second) {
+    throw std::invalid_argument("id: got " + std::to_string(request.id) +
+                                ", that of a request under way, expected one of its own");
+  }
   impl_->scheduler.submit(std::move(request));
 }
 
@@ -202,10 +223,11 @@ bool Engine::cancel(uint64_t id) {
 
 std::vector<Completion> Engine::step() {
   impl_->step();
+  for (const Completion& c : impl_->done) impl_->under_way.erase(c.id);
   return std::exchange(impl_->done, {});
 }
 const std::vector<Delta>& Engine::deltas() const { return impl_->deltas; }
-bool Engine::idle() const { return impl_->scheduler.idle() && impl_->done.empty(); }
+bool Engine::idle() const { return impl_->under_way.empty(); }
 int32_t Engine::free_slots() const { return static_cast<int32_t>(impl_->scheduler.free_slots()); }
 
 void Engine::set_weights(std::shared_ptr<const PackedModel> model, WeightVersion version) {

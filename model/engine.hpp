@@ -21,7 +21,8 @@ struct WeightVersion {
 };
 
 struct SamplingParams {
-  double temperature = 1.0;     // > 0, or 0 for greedy (log-probs are then those at temperature 1)
+  // From kMinTemperature (model/sampler.hpp) on, or 0 for greedy (log-probs are then those at 1).
+  double temperature = 1.0;
   double top_p = 1.0;           // nucleus, in (0, 1]; 1 is off. Training data needs 1
   int32_t max_new_tokens = 64;  // >= 1
   // The sampled tokens depend on it and on the logits, not on the batch's other requests.
@@ -31,7 +32,7 @@ struct SamplingParams {
 };
 
 struct GenerationRequest {
-  uint64_t id = 0;
+  uint64_t id = 0;                    // of no other request until its completion is returned
   std::vector<int32_t> prompt;        // >= 1 token
   std::vector<int32_t> continuation;  // not empty: score these tokens instead of sampling
   std::vector<int32_t> candidates;    // not empty: score each as the one token after the prompt
@@ -93,13 +94,15 @@ class Engine {
 
   // Queues a request. Throws std::invalid_argument when the prompt is empty, holds an id outside
   // the vocabulary, or does not leave room for one token (or the continuation) in max_context, when
-  // a sampling parameter is out of its range, when both a continuation and candidates are given, or
-  // stop strings without a tokenizer.
+  // a sampling parameter is out of its range, when the id is that of a request under way, when both
+  // a continuation and candidates are given, or stop strings without a tokenizer.
   void submit(GenerationRequest request);
   // The next step returns what the request has so far as kCancelled. False: no such request.
   bool cancel(uint64_t id);
 
   // One prefill chunk or one decode step over all running sequences. Returns what finished in it.
+  // Throws std::runtime_error naming a request whose logits are not finite: give the engine up then,
+  // whose keys and values may be no better.
   [[nodiscard]] std::vector<Completion> step();
   [[nodiscard]] const std::vector<Delta>& deltas() const;  // of the last step
   [[nodiscard]] bool idle() const;                         // nothing queued, nothing running

@@ -1,8 +1,12 @@
 #include "model/request_checks.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+
+#include "model/sampler.hpp"
 
 namespace charter::model {
 namespace {
@@ -21,7 +25,11 @@ void check_ids(const char* name, const std::vector<int32_t>& ids, int64_t vocab)
 }
 
 void check_sampling(const SamplingParams& p) {
-  if (!(p.temperature >= 0)) refuse("temperature", std::to_string(p.temperature), ">= 0");
+  if (p.temperature != 0 && !(p.temperature >= kMinTemperature && std::isfinite(p.temperature))) {
+    std::ostringstream got;
+    got << p.temperature;
+    refuse("temperature", got.str(), "0 (greedy) or a number from 0.0001 on");
+  }
   if (!(p.top_p > 0 && p.top_p <= 1)) refuse("top_p", std::to_string(p.top_p), "in (0, 1]");
   if (p.max_new_tokens < 1) refuse("max_new_tokens", std::to_string(p.max_new_tokens), ">= 1");
   for (const std::string& stop : p.stop) {

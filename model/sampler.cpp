@@ -1,6 +1,7 @@
 #include "model/sampler.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -77,6 +78,15 @@ double uniform(uint64_t seed, uint64_t index) {
   const uint64_t bits =
       mix(mix(seed + 0x9E3779B97F4A7C15ull) + (index + 1) * 0x9E3779B97F4A7C15ull);
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
+}
+
+bool all_finite(std::span<const float> logits) {
+  // The exponent's bits are all ones in NaN and infinity alone; a largest integer is found in
+  // vectors, where a sum of floats would not be.
+  constexpr uint32_t kExponent = 0x7f800000u;
+  uint32_t largest = 0;
+  for (const float x : logits) largest = std::max(largest, std::bit_cast<uint32_t>(x) & kExponent);
+  return largest != kExponent;
 }
 
 SampledToken sample(std::span<const float> logits, double temperature, double top_p, double u) {

@@ -124,6 +124,11 @@ TEST_F(WithModel, TokenizesInOrderWithIds) {
   EXPECT_EQ(rows[1]["tokens"], std::vector<int>{2});
 }
 
+TEST_F(WithModel, RefusesATemperatureThatLeavesNoNumbers) {
+  const std::string in = scratch_.write("in.jsonl", "{\"prompt\": \"a\"}\n");
+  run("generate --temperature 1e-40 --in " + in).expect_refused(2, "--temperature");
+}
+
 TEST_F(WithModel, GenerateIsReproducibleAndScoreAgrees) {
   SKIP_UNLESS_DEFAULT_MODEL();  // its greedy text tokenizes back to the tokens it is made of
   const std::string in = scratch_.write(

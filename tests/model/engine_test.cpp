@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "model/packed_model_impl.hpp"
 #include "tests/model/engine_fixture.hpp"
 
@@ -156,20 +158,6 @@ TEST(Engine, CancelReturnsWhatThereIs) {
   EXPECT_EQ(done.at(1).tokens.size(), 5u);
 }
 
-// A file may claim any max_position: 2^30 rows of 8 cosines and 8 sines would be 64 GiB.
-TEST(Engine, HasRotationsForItsContextAlone) {
-  Transformer t = tiny_transformer();
-  t.config.max_position = 1 << 30;
-  for (const auto& model : {PackedModel::make(t), make_unpacked(t)}) {
-    Engine engine(model, nullptr, {}, {.max_batch = 1, .max_context = 64});
-    engine.submit(request_of(0, tiny_tokens(60, 1), 8));
-    const Completion c = run_all(engine).at(0);
-    EXPECT_EQ(c.finish, FinishReason::kContext);
-    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, tiny_tokens(60, 1), c.tokens)),
-              kTolerance);
-  }
-}
-
 TEST(Engine, ACancelledScoreHasTheTokensScoredSoFar) {
   const Transformer t = tiny_transformer();
   Engine engine = engine_of(t, {.max_batch = 1, .max_context = 512, .prefill_chunk_tokens = 50});
@@ -195,6 +183,94 @@ TEST(Engine, ACancelledScoreHasTheTokensScoredSoFar) {
             kTolerance);
 }
 
+// Generation, continuations and candidates in shared steps, each as exact as alone.
+TEST(Engine, MixesAllKindsOfRequestsInAStep) {
+  const at::NoGradGuard no_grad;
+  const Transformer t = tiny_transformer();
+  Engine engine = engine_of(t, {.max_batch = 6, .max_context = 512, .prefill_chunk_tokens = 40});
+  std::vector<GenerationRequest> requests;
+  for (uint64_t id = 0; id < 9; ++id) {
+    auto r = request_of(id, tiny_tokens(15 + 23 * static_cast<int64_t>(id), id), 25, 0.7);
+    if (id % 3 == 1) r.continuation = tiny_tokens(60, id + 90);
+    if (id % 3 == 2) r.candidates = {3, 60, 3, 96};
+    requests.push_back(r);
+    engine.submit(r);
+  }
+  std::map<uint64_t, Completion> done;
+  bool shared = false;
+  while (!engine.idle()) {
+    const EngineStats before = engine.stats();
+    for (Completion& c : engine.step()) done[c.id] = std::move(c);
+    shared = shared || (engine.stats().prefill_tokens > before.prefill_tokens &&
+                        engine.stats().decode_tokens > before.decode_tokens);
+  }
+  EXPECT_TRUE(shared);
+  for (const GenerationRequest& r : requests) {
+    const Completion& c = done.at(r.id);
+    if (r.candidates.empty()) {
+      EXPECT_EQ(c.finish, r.id % 3 == 0 ? FinishReason::kLength : FinishReason::kScored);
+      if (r.id % 3 == 1) EXPECT_EQ(c.tokens, r.continuation);
+      EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, r.prompt, c.tokens, 0.7)),
+                kTolerance)
+          << r.id;
+      continue;
+    }
+    EXPECT_EQ(c.tokens, r.candidates);
+    for (size_t i = 0; i < r.candidates.size(); ++i) {
+      EXPECT_NEAR(c.logprobs.at(i), exact_logprobs(t, r.prompt, {r.candidates[i]}, 0.7)[0],
+                  kTolerance)
+          << r.id;
+    }
+  }
+}
+
+TEST(Engine, NamesTheRequestWhoseLogitsAreNotFinite) {
+  for (const float value : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    Transformer t = tiny_transformer({.tied = false});
+    t.embedding[9].fill_(value);  // the second prompt holds token 9, the first does not
+    Engine engine = engine_of(t);
+    auto request = request_of(4, {1, 2, 3}, 1);
+    request.continuation = {5, 6};
+    engine.submit(request);
+    engine.submit(request_of(7, {1, 9, 3}, 8));
+    try {
+      (void)run_all(engine);
+      ADD_FAILURE() << "accepted " << value;
+    } catch (const std::runtime_error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                "request 7: the logits of response token 0 are not finite");
+    }
+  }
+}
+
+TEST(Engine, RefusesTheIdOfARequestUnderWay) {
+  Engine engine = engine_of(tiny_transformer(), {.max_batch = 1, .max_context = 512});
+  const auto request = request_of(3, {1, 2, 3}, 4);
+  engine.submit(request);
+  EXPECT_THROW(engine.submit(request), std::invalid_argument);  // queued
+  (void)engine.step();
+  EXPECT_THROW(engine.submit(request), std::invalid_argument);  // running
+  EXPECT_TRUE(engine.cancel(3));
+  EXPECT_THROW(engine.submit(request), std::invalid_argument);  // its completion is to come
+  EXPECT_EQ(run_all(engine).size(), 1u);
+  engine.submit(request);
+  EXPECT_EQ(run_all(engine).at(3).tokens.size(), 4u);
+}
+
+// A file may claim any max_position: 2^30 rows of 8 cosines and 8 sines would be 64 GiB.
+TEST(Engine, HasRotationsForItsContextAlone) {
+  Transformer t = tiny_transformer();
+  t.config.max_position = 1 << 30;
+  for (const auto& model : {PackedModel::make(t), make_unpacked(t)}) {
+    Engine engine(model, nullptr, {}, {.max_batch = 1, .max_context = 64});
+    engine.submit(request_of(0, tiny_tokens(60, 1), 8));
+    const Completion c = run_all(engine).at(0);
+    EXPECT_EQ(c.finish, FinishReason::kContext);
+    EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, tiny_tokens(60, 1), c.tokens)),
+              kTolerance);
+  }
+}
+
 TEST(Engine, RefusesWhatItCannotServe) {
   Engine engine = engine_of(tiny_transformer());
   const auto refused = [&](auto change) {
@@ -208,7 +284,8 @@ TEST(Engine, RefusesWhatItCannotServe) {
   refused([](auto& r) { r.prompt.assign(512, 1); });
   refused([](auto& r) { r.continuation.assign(510, 1); });
   refused([](auto& r) { r.sampling.top_p = 0; });
-  refused([](auto& r) { r.sampling.temperature = -1; });
+  for (const double temperature : {-1.0, 1e-40, 9e-5, HUGE_VAL, std::nan("")})
+    refused([&](auto& r) { r.sampling.temperature = temperature; });
   refused([](auto& r) { r.sampling.max_new_tokens = 0; });
   refused([](auto& r) { r.sampling.stop = {"x"}; });  // this engine has no tokenizer
   EXPECT_TRUE(engine.idle());

@@ -63,6 +63,27 @@ TEST(Sampler, ALargeVocabularySumsToOne) {
   EXPECT_LT(sample(logits, 1.0, 1.0, 0.999999999).token, 49152);
 }
 
+TEST(Sampler, FindsWhatIsNotFiniteAnywhere) {
+  for (const float value : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    for (const size_t at : {size_t{0}, size_t{17}, size_t{99}}) {
+      std::vector<float> logits(100, 1.0f);
+      EXPECT_TRUE(all_finite(logits));
+      logits[at] = value;
+      EXPECT_FALSE(all_finite(logits)) << value << " at " << at;
+    }
+  }
+  const std::vector<float> large{3.4e38f, -3.4e38f, 1e-45f, 0.0f};
+  EXPECT_TRUE(all_finite(large));
+}
+
+TEST(Sampler, TheLowestTemperatureGivesNumbers) {
+  const SampledToken s = sample(kLogits, kMinTemperature, 1.0, 0.5);
+  EXPECT_EQ(s.token, 3);
+  EXPECT_NEAR(s.logprob, 0, 1e-6);
+  // 1e4 * (log 0.3 - log 0.4) = 1e4 * -0.287682
+  EXPECT_NEAR(token_logprob(kLogits, kMinTemperature, 2), -2876.82, 0.01);
+}
+
 TEST(Sampler, UniformIsAFunctionOfSeedAndIndex) {
   EXPECT_EQ(uniform(1, 2), uniform(1, 2));
   EXPECT_NE(uniform(1, 2), uniform(2, 1));
