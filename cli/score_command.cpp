@@ -23,10 +23,12 @@ struct ScoreArguments {
 model::GenerationRequest request_of(const EngineJob& job, const feedback::JsonRow& row,
                                     double temperature) {
   model::GenerationRequest request;
-  const auto before =
-      row.has("messages") ? model::before_answer(job.chat.value().format) : model::Before::kText;
+  // An answer of a conversation is what somebody wrote: "<|im_end|>" in it is text, as it is in a
+  // message. A prompt's continuation is text as it stands, like the prompt.
+  const bool answer = row.has("messages");
+  const auto before = answer ? model::before_answer(job.chat.value().format) : model::Before::kText;
   request.continuation =
-      job.tokenizer->encode(row.text("continuation"), /*parse_special=*/true, before);
+      job.tokenizer->encode(row.text("continuation"), /*parse_special=*/!answer, before);
   if (request.continuation.empty()) {
     feedback::fail(*row.file, row.line, "key 'continuation' is empty");
   }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -122,6 +123,50 @@ TEST_F(WithModel, TokenizesInOrderWithIds) {
   EXPECT_EQ(rows[0]["tokens"], (std::vector<int>{19556, 905}));
   EXPECT_EQ(rows[1]["id"], 1);
   EXPECT_EQ(rows[1]["tokens"], std::vector<int>{2});
+}
+
+TEST_F(WithModel, TokenizeAndScoreCountWhatTheyDid) {
+  SKIP_UNLESS_DEFAULT_MODEL();
+  const std::string texts =
+      scratch_.write("texts.jsonl", "{\"text\": \"Hello world\"}\n{\"text\": \"<|im_end|>\"}\n");
+  const Outcome tokenized =
+      run("tokenize --stats --in " + texts + " --out " + scratch_.at("ids.jsonl"));
+  ASSERT_EQ(tokenized.code, 0) << tokenized.error;
+  auto stats = nlohmann::json::parse(tokenized.out);
+  EXPECT_EQ(stats["rows"], 2);
+  EXPECT_EQ(stats["tokens"], 3);  // 2 + 1
+  EXPECT_GT(stats["tokens_per_second"], 0.0);
+  EXPECT_GT(stats["peak_memory_bytes"], 1 << 20);
+  // Where standard output holds the rows, statistics are on standard error.
+  const Outcome rows = run("tokenize --stats --in " + texts);
+  EXPECT_EQ(rows.out, read_file(scratch_.at("ids.jsonl")));
+  EXPECT_EQ(nlohmann::json::parse(rows.error)["rows"], 2);
+
+  const std::string scores =
+      scratch_.write("scores.jsonl", "{\"prompt\": \"Hello\", \"continuation\": \" world\"}\n");
+  const Outcome scored = run("score --stats --in " + scores + " --out " + scratch_.at("s.jsonl"));
+  ASSERT_EQ(scored.code, 0) << scored.error;
+  stats = nlohmann::json::parse(scored.out);
+  EXPECT_EQ(stats["rows"], 1);
+  // One token of each: the continuation's own keys and values are not needed.
+  EXPECT_EQ(stats["prefill_tokens"].get<int>() + stats["decode_tokens"].get<int>(), 1);
+  EXPECT_GT(stats["peak_memory_bytes"], 100 << 20);
+  EXPECT_EQ(nlohmann::json::parse(run("score --stats --in " + scores).error)["rows"], 1);
+}
+
+TEST_F(WithModel, AMarkerInAScoredAnswerIsText) {
+  SKIP_UNLESS_DEFAULT_MODEL();
+  const auto scored = [&](const std::string& prompt) {
+    const auto rows =
+        lines(run("score --in " +
+                  scratch_.write("in.jsonl", "{" + prompt + ", \"continuation\": \"<|im_end|>\"}"))
+                  .out);
+    return rows.at(0)["tokens"].get<std::vector<int>>();
+  };
+  EXPECT_EQ(scored("\"prompt\": \"Hi\""), std::vector<int>{2});
+  const auto text = scored("\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]");
+  EXPECT_GT(text.size(), 1u);
+  EXPECT_EQ(std::count(text.begin(), text.end(), 2), 0);
 }
 
 TEST_F(WithModel, RefusesATemperatureThatLeavesNoNumbers) {
