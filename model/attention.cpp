@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "model/cpu_float.hpp"
 #include "model/fused_ops.hpp"
 
 namespace charter::model {
@@ -150,9 +151,9 @@ at::Tensor composed(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
 
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<Segment>& segments) {
-  const bool flash = q.is_cpu() && q.scalar_type() == at::kFloat;
-  return (flash ? FlashAttention::apply(q.contiguous(), k.contiguous(), v.contiguous(), segments)
-                : composed(q, k, v, segments))
+  return (is_cpu_float(q)
+              ? FlashAttention::apply(q.contiguous(), k.contiguous(), v.contiguous(), segments)
+              : composed(q, k, v, segments))
       .reshape({q.size(0), -1});
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/cpu_float.hpp"
 #include "model/fused_ops.hpp"
 #include "model/rope.hpp"
 #include "model/transformer.hpp"
@@ -148,8 +149,7 @@ void check_rows(const at::Tensor& hidden, const at::Tensor& targets, double temp
 
 // Whether the head is one plain matrix on the CPU.
 bool has_kernels(const Linear& head, const at::Tensor& hidden) {
-  return !head.has_adapter() && !head.bias.defined() && hidden.is_cpu() &&
-         hidden.scalar_type() == at::kFloat;
+  return !head.has_adapter() && !head.bias.defined() && is_cpu_float(hidden);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "model/cpu_float.hpp"
 #include "model/kernels.hpp"
 #include "model/parallel.hpp"
 
@@ -14,8 +15,6 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 constexpr int64_t kGrainFloats = 16384;  // below this a thread's start costs more than its work
-
-bool on_cpu_float(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
 int64_t row_grain(int64_t width) { return std::max<int64_t>(1, kGrainFloats / width); }
 
@@ -114,17 +113,17 @@ struct Rope : Function<Rope> {
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  if (on_cpu_float(x) && on_cpu_float(weight)) return RmsNorm::apply(x, weight.contiguous(), eps);
+  if (is_cpu_float(x) && is_cpu_float(weight)) return RmsNorm::apply(x, weight.contiguous(), eps);
   return x * at::rsqrt(at::mean(x * x, -1, true) + eps) * weight;
 }
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  if (on_cpu_float(gate) && on_cpu_float(up)) return SwiGlu::apply(gate, up);
+  if (is_cpu_float(gate) && is_cpu_float(up)) return SwiGlu::apply(gate, up);
   return at::silu(gate) * up;
 }
 
 at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  if (on_cpu_float(x)) return Rope::apply(x, cos.contiguous(), sin.contiguous());
+  if (is_cpu_float(x)) return Rope::apply(x, cos.contiguous(), sin.contiguous());
   const auto halves = x.chunk(2, -1);
   const at::Tensor c = cos.unsqueeze(1).to(x.scalar_type()),
                    s = sin.unsqueeze(1).to(x.scalar_type());

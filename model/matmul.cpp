@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/cpu_float.hpp"
 #include "model/kernels.hpp"
 #include "model/team.hpp"
 
@@ -39,7 +40,7 @@ int64_t panels_of(int64_t columns) { return (columns + kernels().panel - 1) / ke
 int64_t turned_stride(int64_t depth) { return depth + 16; }
 
 View view(const at::Tensor& t, const char* name) {
-  if (t.dim() != 2 || !t.is_cpu() || t.scalar_type() != at::kFloat)
+  if (t.dim() != 2 || !is_cpu_float(t))
     throw std::invalid_argument(std::string(name) + ": expected a float32 matrix on the CPU");
   if (t.stride(0) != 1 && t.stride(1) != 1)
     throw std::invalid_argument(std::string(name) + ": expected rows or columns side by side");
@@ -144,8 +145,7 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
 }
 
 bool multiplies_faster(const at::Tensor& x, const at::Tensor& weight) {
-  const auto ours = [](const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; };
-  return ours(x) && ours(weight) && x.size(0) >= kFewRows &&
+  return is_cpu_float(x) && is_cpu_float(weight) && x.size(0) >= kFewRows &&
          std::min(weight.size(0), weight.size(1)) >= kernels().panel;
 }
 

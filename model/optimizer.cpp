@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "model/cpu_float.hpp"
 #include "model/kernels.hpp"
 #include "model/parallel.hpp"
 
@@ -55,7 +56,7 @@ const at::Tensor& find_moment(const std::map<std::string, at::Tensor>& state,
 
 // The sum of squares. Its order does not depend on the number of threads.
 double square_sum(const at::Tensor& grad) {
-  if (!grad.is_cpu() || !grad.is_contiguous()) {
+  if (!is_cpu_float(grad) || !grad.is_contiguous()) {
     const double norm = at::linalg_vector_norm(grad).item<double>();
     return norm * norm;
   }

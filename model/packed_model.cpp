@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "model/cpu_float.hpp"
 #include "model/kernels.hpp"
 #include "model/packed_model_impl.hpp"
 #include "model/parallel.hpp"
@@ -12,7 +13,7 @@ namespace charter::model {
 namespace {
 
 void require_cpu_float(const at::Tensor& tensor, const char* name) {
-  if (tensor.is_cpu() && tensor.scalar_type() == at::kFloat) return;
+  if (is_cpu_float(tensor)) return;
   throw std::invalid_argument(std::string(name) + ": got " + tensor.toString() +
                               ", expected float32 on the CPU");
 }
