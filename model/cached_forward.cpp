@@ -14,28 +14,6 @@ constexpr int64_t kLogitRows = 64;  // rows of logits alive at once
 constexpr int64_t kWorthATeam =
     500'000;  // multiplications of a layer below which meeting costs more
 
-template <typename T>
-void fit(std::vector<T>& v, int64_t n) {
-  if (v.size() < static_cast<size_t>(n)) v.resize(static_cast<size_t>(n));
-}
-
-int64_t panels_of(const PackedMatrix& m) { return (m.out + kernels().panel - 1) / kernels().panel; }
-
-// Rows to a piece, so that each member gets a few pieces and none is a sliver.
-int64_t row_grain(int64_t rows, int members) { return std::max<int64_t>(1, rows / (members * 4)); }
-
-int64_t thin_width(const PackedModel::Impl& model) {
-  int64_t width = 0;
-  const auto consider = [&](const std::optional<PackedAdapter>& a) {
-    if (a) width = std::max(width, a->a.out);
-  };
-  for (const PackedAdapters& layer : model.adapters) {
-    for (const auto* a : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) consider(*a);
-  }
-  consider(model.head_adapter);
-  return width;
-}
-
 }  // namespace
 
 void StepBatch::clear() {
@@ -57,79 +35,9 @@ struct CachedForward::Pass {
   const int64_t q_width = c.num_heads * c.head_dim, kv_width = c.num_kv_heads * c.head_dim;
   const int64_t qkv_width = q_width + 2 * kv_width;
 
-  template <typename Body>
-  void for_rows(int64_t count, const Body& body) {
-    team.for_range(count, row_grain(count, team.size()), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) body(r);
-    });
-  }
-
-  // y [n, out] (+)= x W^T + (x A^T) B^T. The thin product with A runs beside the one with W.
-  void product(const PackedMatrix& w, const std::optional<PackedAdapter>& adapter, const float* x,
-               int64_t n, float* y, bool accumulate) {
-    if (w.precision != Precision::kFloat32) narrow(w, x, n);
-    const int64_t panels = panels_of(w), thin = adapter ? panels_of(adapter->a) : 0;
-    const int64_t grain = std::max<int64_t>(1, panels / (team.size() * 8));
-    team.for_range(panels + thin, grain, [&](int64_t begin, int64_t end) {
-      if (begin < panels) panel_range(w, x, n, begin, std::min(end, panels), y, accumulate);
-      if (end > panels) {
-        const PackedMatrix& a = adapter->a;
-        kernels().gemm_panels(x, a.in, n, a.panels(), a.out, a.in,
-                              std::max<int64_t>(0, begin - panels), end - panels, self.thin_.data(),
-                              a.out, false);
-      }
-    });
-    if (adapter) add_adapter(*adapter, n, y, w.out);
-  }
-
-  void panel_range(const PackedMatrix& w, const float* x, int64_t n, int64_t begin, int64_t end,
-                   float* y, bool accumulate) {
-    if (w.precision == Precision::kBfloat16) {
-      kernels().gemm_panels_bf16(self.bf16_rows_.data(), n,
-                                 static_cast<const uint16_t*>(w.data.const_data_ptr()), w.out, w.in,
-                                 begin, end, y, w.out, accumulate);
-      return;
-    }
-    if (w.precision == Precision::kFloat32) {
-      kernels().gemm_panels(x, w.in, n, w.panels(), w.out, w.in, begin, end, y, w.out, accumulate);
-      return;
-    }
-    kernels().gemm_panels_int8(self.codes_.data(), self.row_scales_.data(), n,
-                               w.data.const_data_ptr<int8_t>(), w.scales.const_data_ptr<float>(),
-                               w.offsets.const_data_ptr<int32_t>(), w.out, w.in, begin, end, y,
-                               w.out, accumulate);
-  }
-
-  // The rows of x in the weight's precision.
-  void narrow(const PackedMatrix& w, const float* x, int64_t n) {
-    const int64_t in = w.in;
-    if (w.precision == Precision::kBfloat16) {
-      const int64_t padded = (in + 1) / 2 * 2;
-      for_rows(n, [&](int64_t r) {
-        kernels().bf16_row(x + r * in, in, self.bf16_rows_.data() + r * padded);
-      });
-      return;
-    }
-    const int64_t width = int8_width(in), groups = width / kInt8Group;
-    for_rows(n, [&](int64_t r) {
-      kernels().quantize_row(x + r * in, in, self.codes_.data() + r * width,
-                             self.row_scales_.data() + r * groups);
-    });
-  }
-
-  void add_adapter(const PackedAdapter& adapter, int64_t n, float* y, int64_t ldy) {
-    for (const PackedAdapter::Part& part : adapter.parts) {
-      const PackedMatrix& b = part.b;
-      team.for_range(panels_of(b), 4, [&](int64_t begin, int64_t end) {
-        kernels().gemm_panels(self.thin_.data() + part.column, adapter.a.out, n, b.panels(), b.out,
-                              b.in, begin, end, y + part.out, ldy, true);
-      });
-    }
-  }
-
   void embed() {
     const int64_t h = c.hidden_size, width = kernels().panel;
-    for_rows(rows, [&](int64_t r) {
+    team.for_each(rows, [&](int64_t r) {
       const int64_t token = batch.tokens[static_cast<size_t>(r)];
       float* to = self.x_.data() + r * h;
       if (base.embedding.defined()) {
@@ -144,7 +52,7 @@ struct CachedForward::Pass {
   void norm_rows(const at::Tensor& weight) {
     const int64_t h = c.hidden_size;
     const float* w = weight.const_data_ptr<float>();
-    for_rows(rows, [&](int64_t r) {
+    team.for_each(rows, [&](int64_t r) {
       kernels().rms_norm(self.x_.data() + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
                          self.h_.data() + r * h, nullptr);
     });
@@ -171,8 +79,8 @@ struct CachedForward::Pass {
 
   void attend(const PackedLayer& layer, const PackedAdapters& adapters, int64_t index) {
     norm_rows(layer.input_norm);
-    product(layer.qkv, adapters.qkv, self.h_.data(), rows, self.qkv_.data(), false);
-    for_rows(rows, [&](int64_t r) {
+    self.product_.run(team, layer.qkv, adapters.qkv, self.h_.data(), rows, self.qkv_.data(), false);
+    team.for_each(rows, [&](int64_t r) {
       finish_qkv(layer, r);
       const float* row = self.qkv_.data() + r * qkv_width;
       const int64_t position = batch.positions[static_cast<size_t>(r)];
@@ -182,18 +90,20 @@ struct CachedForward::Pass {
                      position % kKvBlockTokens, index, row + q_width, row + q_width + kv_width);
     });
     self.attention_.run(team, index, self.qkv_.data(), qkv_width, self.mixed_.data());
-    product(layer.o, adapters.o, self.mixed_.data(), rows, self.x_.data(), true);
+    self.product_.run(team, layer.o, adapters.o, self.mixed_.data(), rows, self.x_.data(), true);
   }
 
   void feed_forward(const PackedLayer& layer, const PackedAdapters& adapters) {
     const int64_t f = c.intermediate_size;
     norm_rows(layer.post_attention_norm);
-    product(layer.gate_up, adapters.gate_up, self.h_.data(), rows, self.gate_up_.data(), false);
-    for_rows(rows, [&](int64_t r) {
+    self.product_.run(team, layer.gate_up, adapters.gate_up, self.h_.data(), rows,
+                      self.gate_up_.data(), false);
+    team.for_each(rows, [&](int64_t r) {
       const float* gate = self.gate_up_.data() + r * 2 * f;
       kernels().swiglu(gate, gate + f, 2 * f, 1, f, self.act_.data() + r * f);
     });
-    product(layer.down, adapters.down, self.act_.data(), rows, self.x_.data(), true);
+    self.product_.run(team, layer.down, adapters.down, self.act_.data(), rows, self.x_.data(),
+                      true);
   }
 
   void head(const LogitSink& sink) {
@@ -201,12 +111,13 @@ struct CachedForward::Pass {
     const float* w = base.final_norm.const_data_ptr<float>();
     for (int64_t first = 0; first < total; first += kLogitRows) {
       const int64_t n = std::min(kLogitRows, total - first);
-      for_rows(n, [&](int64_t i) {
+      team.for_each(n, [&](int64_t i) {
         const int64_t r = batch.logit_rows[static_cast<size_t>(first + i)];
         kernels().rms_norm(self.x_.data() + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
                            self.h_.data() + i * h, nullptr);
       });
-      product(base.head, model.head_adapter, self.h_.data(), n, self.logits_.data(), false);
+      self.product_.run(team, base.head, model.head_adapter, self.h_.data(), n, self.logits_.data(),
+                        false);
       team.for_range(n, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           float* row = self.logits_.data() + i * c.vocab_size;
@@ -228,26 +139,15 @@ void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
   const auto rows = static_cast<int64_t>(batch.tokens.size());
   const int64_t q_width = config_.num_heads * config_.head_dim;
   const int64_t kv_width = config_.num_kv_heads * config_.head_dim;
-  fit(x_, rows * config_.hidden_size);
-  fit(h_, rows * config_.hidden_size);
-  fit(qkv_, rows * (q_width + 2 * kv_width));
-  fit(mixed_, rows * q_width);
-  fit(gate_up_, rows * 2 * config_.intermediate_size);
-  fit(act_, rows * config_.intermediate_size);
-  fit(thin_, rows * thin_width(model));
-  const int64_t widest = std::max({config_.hidden_size, q_width, config_.intermediate_size});
-  switch (model.base->head.precision) {
-    case Precision::kFloat32:
-      break;
-    case Precision::kBfloat16:
-      fit(bf16_rows_, rows * (widest + 1));
-      break;
-    case Precision::kInt8:
-      fit(codes_, rows * int8_width(widest));
-      fit(row_scales_, rows * int8_width(widest) / kInt8Group);
-  }
+  grow(x_, rows * config_.hidden_size);
+  grow(h_, rows * config_.hidden_size);
+  grow(qkv_, rows * (q_width + 2 * kv_width));
+  grow(mixed_, rows * q_width);
+  grow(gate_up_, rows * 2 * config_.intermediate_size);
+  grow(act_, rows * config_.intermediate_size);
+  product_.fit(model, rows);
   const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
-  fit(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);
+  grow(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);
   attention_.plan(batch.sequences);
   const int64_t layer_weights =
       config_.hidden_size * (2 * q_width + 2 * kv_width + 3 * config_.intermediate_size);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/kv_cache.hpp"
+#include "model/packed_product.hpp"
 #include "model/rope.hpp"
 #include "model/step_forward.hpp"
 
@@ -24,10 +25,8 @@ class CachedForward : public StepForward {
   const KvCache& kv_;
   RopeTable rope_;
   CachedAttention attention_;
-  std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, thin_, logits_;
-  std::vector<uint8_t> codes_;  // 8-bit rows of the product under way
-  std::vector<float> row_scales_;
-  std::vector<uint16_t> bf16_rows_;
+  std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, logits_;
+  PackedProduct product_;
 };
 
 }  // namespace charter::model

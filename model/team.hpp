@@ -29,6 +29,15 @@ class Team {
     barrier();
   }
 
+  // The same for each index by itself, a few pieces to a member and none of them a sliver.
+  template <typename Body>
+  void for_each(int64_t count, const Body& body) {
+    const int64_t grain = count / (size_ * 4);
+    for_range(count, grain > 1 ? grain : 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) body(i);
+    });
+  }
+
  private:
   void barrier();
 

@@ -55,4 +55,13 @@ struct Ledger::Impl {
   mutable Database db;
 };
 
+// The state of that name, of an enum whose last is `last`.
+template <class State>
+State parse_state(const std::string& text, State last) {
+  for (int i = 0; i <= static_cast<int>(last); ++i) {
+    if (text == name(static_cast<State>(i))) return static_cast<State>(i);
+  }
+  throw LedgerError("ledger: state '" + text + "', expected one of this version");
+}
+
 }  // namespace charter::store

@@ -50,7 +50,4 @@ class ZmqTransport final : public Transport {
   std::unique_ptr<Loop> loop_;
 };
 
-// Throws std::runtime_error when the address is tcp and not loopback: such a link needs CURVE keys.
-void require_loopback(const std::string& address);
-
 }  // namespace charter::transport

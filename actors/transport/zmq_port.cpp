@@ -1,13 +1,10 @@
 #include "actors/transport/zmq_port.hpp"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <set>
-#include <stdexcept>
+
+#include "actors/transport/zmq_address.hpp"
 
 namespace charter::transport {
 
@@ -32,36 +29,7 @@ zmq::message_t shared_message(const void* data, size_t size, std::shared_ptr<con
           [](void*, void* held) { delete static_cast<std::shared_ptr<const void>*>(held); }, hint};
 }
 
-// libzmq takes over a socket file without asking, so a live listener has to be looked for.
-bool ipc_in_use(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path[0] == '@' || path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return false;
-  const bool used = ::connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(probe);
-  return used;
-}
-
-[[noreturn]] void fail(const char* verb, const std::string& address, const std::string& why) {
-  throw std::runtime_error(std::string("cannot ") + verb + " " + address + ": " + why);
-}
-
-std::string beside(const std::string& address, const std::string& port) {
-  if (!address.starts_with("tcp://")) return address + ".data";
-  return address.substr(0, address.rfind(':') + 1) + port;
-}
-
 }  // namespace
-
-void require_loopback(const std::string& address) {
-  if (!address.starts_with("tcp://")) return;
-  const std::string host = address.substr(6, address.rfind(':') - 6);
-  if (host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo") return;
-  fail("bind", address, "not a loopback address, CURVE keys are required there");
-}
 
 zmq::socket_t ZmqPort::make_socket(const LinkOptions& options, bool control) {
   const bool binds = side_ == LinkEndpoint::Side::kBind;
@@ -103,7 +71,7 @@ ZmqPort::ZmqPort(zmq::context_t& context, LinkEndpoint::Side side, LinkOptions o
       control_.connect(address_);
     }
   } catch (const zmq::error_t& error) {
-    fail(binds ? "bind" : "connect to", address_, error.what());
+    fail_address(binds ? "bind" : "connect to", address_, error.what());
   }
   endpoint_ = std::make_unique<LinkEndpoint>(
       side, std::move(options), wrap(std::move(events)),
@@ -111,12 +79,10 @@ ZmqPort::ZmqPort(zmq::context_t& context, LinkEndpoint::Side side, LinkOptions o
 }
 
 void ZmqPort::bind(LinkOptions& options) {
-  if (address_.starts_with("ipc://") && ipc_in_use(address_.substr(6))) {
-    fail("bind", address_, "Address already in use");
-  }
+  if (in_use(address_)) fail_address("bind", address_, "Address already in use");
   control_.bind(address_);
   if (!inproc()) address_ = control_.get(zmq::sockopt::last_endpoint);
-  data_address_ = beside(address_, "*");
+  data_address_ = data_address(address_, "*");
   data_.bind(data_address_);
   if (address_.starts_with("tcp://")) {
     data_address_ = data_.get(zmq::sockopt::last_endpoint);
@@ -133,7 +99,7 @@ void ZmqPort::connect_control() {
 }
 
 void ZmqPort::connect_data(const Hello& hello) {
-  const std::string wanted = beside(address_, std::to_string(hello.data_port));
+  const std::string wanted = data_address(address_, std::to_string(hello.data_port));
   if (wanted == data_address_ && !inproc()) return;
   if (!data_address_.empty()) data_ = make_socket(endpoint_->options(), false);
   data_address_ = wanted;
