@@ -159,6 +159,10 @@ void for_each_key(Config& c, Visit&& visit) {
       "sl_generate", "fewshot_max_tokens", c.sl_generate.fewshot_max_tokens,
       KeyInfo{.help = "of the few-shot examples together", .unit = "tokens", .min = 0, .max = 1e5});
 
+  const KeyInfo warmup{.help = "over these the rate rises to learning_rate",
+                       .unit = "optimizer steps",
+                       .min = 0,
+                       .max = big};
   visit(
       "sl_train", "revisions", c.sl_train.revisions,
       KeyInfo{.help = "which revisions are learned (the paper: all)", .choices = {"all", "final"}});
@@ -168,11 +172,7 @@ void for_each_key(Config& c, Visit&& visit) {
         KeyInfo{.help = "conversations an update", .min = 1, .max = 65536});
   visit("sl_train", "learning_rate", c.sl_train.learning_rate,
         KeyInfo{.help = "AdamW", .min = 0, .max = 1});
-  visit("sl_train", "warmup", c.sl_train.warmup,
-        KeyInfo{.help = "over these the rate rises to learning_rate",
-                .unit = "optimizer steps",
-                .min = 0,
-                .max = big});
+  visit("sl_train", "warmup", c.sl_train.warmup, warmup);
   visit("sl_train", "schedule", c.sl_train.schedule,
         KeyInfo{.help = "of the rate after the warm-up; linear and cosine fall to 0 at the end of "
                         "the conversations there are when the stage begins",
@@ -250,11 +250,7 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("rl", "minibatches", c.rl.minibatches,
         KeyInfo{.help = "optimizer steps a pass", .min = 1, .max = 1024});
   visit("rl", "learning_rate", c.rl.learning_rate, KeyInfo{.help = "AdamW", .min = 0, .max = 1});
-  visit("rl", "warmup", c.rl.warmup,
-        KeyInfo{.help = "over these the rate rises to learning_rate",
-                .unit = "optimizer steps",
-                .min = 0,
-                .max = big});
+  visit("rl", "warmup", c.rl.warmup, warmup);
   visit("rl", "schedule", c.rl.schedule,
         KeyInfo{.help = "of the rate after the warm-up; linear and cosine fall to 0 at the end of "
                         "rl.updates, and by its new value when a resumed run changes it",

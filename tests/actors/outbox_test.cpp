@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "actors/ports.hpp"
+#include "tests/actors/idle_transport.hpp"
 
 namespace charter::actors {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 using Kind = LinkEvent::Kind;
 using Tags = std::vector<int64_t>;
 
-class CountingTransport final : public transport::Transport {
+class CountingTransport final : public transport::IdleTransport {
  public:
   struct Sent {
     transport::PeerId peer = 0;
@@ -29,21 +30,6 @@ class CountingTransport final : public transport::Transport {
     sent.push_back({peer, ++sequences[peer], message.value().work_ids.at(0)});
     return sent.back().sequence;
   }
-  transport::LinkId bind(transport::LinkOptions, const std::string&,
-                         transport::LinkEvents) override {
-    return 1;
-  }
-  transport::LinkId connect(transport::LinkOptions, const std::string&,
-                            transport::LinkEvents) override {
-    return 1;
-  }
-  void acknowledge(transport::LinkId, transport::PeerId, uint64_t) override {}
-  void grant(transport::LinkId, transport::PeerId, int64_t) override {}
-  void announce(transport::LinkId, transport::PeerId, uint16_t, std::string) override {}
-  void raise_lineage(transport::LinkId, int64_t) override {}
-  void close(transport::LinkId) override {}
-  std::string endpoint(transport::LinkId) const override { return ""; }
-  transport::LinkStats stats(transport::LinkId) const override { return {}; }
 };
 
 class OutboxTest : public testing::Test {

@@ -1,6 +1,7 @@
 #include "actors/weights_client.hpp"
 
 #include "tests/actors/fixture.hpp"
+#include "tests/actors/idle_transport.hpp"
 
 namespace charter::actors {
 namespace {
@@ -8,33 +9,15 @@ namespace {
 using Kind = LinkEvent::Kind;
 
 // Keeps the requests that are announced.
-class RequestTransport final : public transport::Transport {
+class RequestTransport final : public transport::IdleTransport {
  public:
   std::vector<std::pair<transport::PeerId, WeightsRequest>> requests;
 
   void announce(transport::LinkId link, transport::PeerId peer, uint16_t,
                 std::string body) override {
-    EXPECT_EQ(link, 7u);
+    EXPECT_EQ(link, kLink);
     requests.emplace_back(peer, transport::decode_body<WeightsRequest>(body).value());
   }
-  std::optional<uint64_t> send(transport::LinkId, transport::PeerId, uint16_t, std::string,
-                               std::vector<transport::Blob>) override {
-    return std::nullopt;
-  }
-  transport::LinkId bind(transport::LinkOptions, const std::string&,
-                         transport::LinkEvents) override {
-    return 7;
-  }
-  transport::LinkId connect(transport::LinkOptions, const std::string&,
-                            transport::LinkEvents) override {
-    return 7;
-  }
-  void acknowledge(transport::LinkId, transport::PeerId, uint64_t) override {}
-  void grant(transport::LinkId, transport::PeerId, int64_t) override {}
-  void raise_lineage(transport::LinkId, int64_t) override {}
-  void close(transport::LinkId) override {}
-  std::string endpoint(transport::LinkId) const override { return ""; }
-  transport::LinkStats stats(transport::LinkId) const override { return {}; }
 };
 
 class WeightsClientTest : public testing::Test {
