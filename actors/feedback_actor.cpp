@@ -38,7 +38,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
   state.options = std::move(options);
   at::set_num_threads(state.options.threads);
   state.loaded = models->load("judge");
-  state.engine.emplace(models->packed("judge"), state.loaded->text->shared_tokenizer(),
+  state.engine.emplace(std::move(state.options.packed), state.loaded->text->shared_tokenizer(),
                        model::WeightVersion{}, state.options.engine);
   make_judges(state);
   const auto handle = caf::actor_cast<FeedbackActor>(self);

@@ -22,9 +22,10 @@ namespace charter::actors {
 struct FeedbackOptions {
   int32_t index = 0;
   int32_t threads = 1;
-  std::vector<std::string> kinds;  // work it takes itself: judge
-  bool serves_pairs = false;       // binds its server of the pair arrow
-  bool online = false;             // sends preferences to the PM trainer
+  std::vector<std::string> kinds;                    // work it takes itself: judge
+  bool serves_pairs = false;                         // binds its server of the pair arrow
+  bool online = false;                               // sends preferences to the PM trainer
+  std::shared_ptr<const model::PackedModel> packed;  // the judge
   model::EngineOptions engine;
   uint64_t seed = 0;
   std::string method;  // of pairs' labels

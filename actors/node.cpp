@@ -4,7 +4,6 @@
 
 #include "actors/fault_handler.hpp"
 #include "metrics/process_collector.hpp"
-#include "metrics/sampling_metrics.hpp"
 
 namespace charter::actors {
 namespace {
@@ -57,16 +56,6 @@ void check_answers(Self self) {
   self->quit(caf::make_error(caf::sec::request_timeout, overdue->role + " " + overdue->text));
 }
 
-// Here and not by the roles, which share them: a packing is counted once.
-void show_packed(NodeState& state, const PhaseModels& models) {
-  metrics::Maker make(*state.context.registry,
-                      {{"run", state.context.config.run.name}, {"actor", "node/" + state.node}});
-  for (const auto& [model, bytes] : models.packed_bytes()) {
-    state.packed_bytes.push_back(&metrics::packed_weight_bytes(make, model));
-    state.packed_bytes.back()->Set(static_cast<double>(bytes));
-  }
-}
-
 void assign(Self self, const Assignment& assignment) {
   auto& state = self->state;
   if (state.assigned) return;
@@ -74,10 +63,14 @@ void assign(Self self, const Assignment& assignment) {
   const auto phase = find_phase(state.context.config, assignment.phase);
   state.watch = RoleWatch(step_deadline(state.context.config, state.context.paths.weights()));
   auto models = std::make_shared<PhaseModels>(state.context.paths.weights(), state.context.config);
-  prepare_models(*models, phase, assignment.roles);
-  show_packed(state, *models);
+  const auto packed = prepare_models(*models, phase, assignment.roles);
+  metrics::Maker make(*state.context.registry,
+                      {{"run", state.context.config.run.name}, {"actor", "node/" + state.node}});
+  state.packed = PackedMeter(make, packed);
+  state.packed.show();
   for (const auto& role : assignment.roles) {
-    auto handle = spawn_role(self->system(), state.context, models, phase, role, assignment.items);
+    auto handle =
+        spawn_role(self->system(), state.context, models, packed, phase, role, assignment.items);
     self->monitor(handle);
     state.roles.emplace(role, handle);
     state.watch.add(role);
@@ -141,6 +134,7 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name,
       [self](Tick) {
         probe(self);
         heartbeat(self->state);
+        self->state.packed.show();
         check_answers(self);
         self->delayed_send(self, kHeartbeat, Tick{});
       },

@@ -2,13 +2,12 @@
 // their progress, and ends when they have finished or one of them died or hangs. Such a role ends
 // its process: what it held is re-issued to the next one.
 #pragma once
-#include <prometheus/gauge.h>
-
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "actors/packed_meter.hpp"
 #include "actors/ports.hpp"
 #include "actors/role_spawner.hpp"
 #include "actors/role_watch.hpp"
@@ -21,9 +20,7 @@ using NodeActor = caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<Tic
 
 struct NodeState {
   static constexpr const char* name = "node";
-  ~NodeState() {
-    for (auto* gauge : packed_bytes) gauge->Set(0);
-  }
+  ~NodeState() { packed.ended(); }
   NodeContext context;
   std::string node;
   std::string metrics_address;
@@ -32,8 +29,8 @@ struct NodeState {
   std::map<std::string, AnyRole> roles;  // alive
   RoleWatch watch;                       // notices one that hangs
   bool assigned = false, finishing = false;
-  caf::error dying;                              // the reason, once it ends for a fault
-  std::vector<prometheus::Gauge*> packed_bytes;  // of the models it holds for its roles
+  caf::error dying;    // the reason, once it ends for a fault
+  PackedMeter packed;  // here and not with the roles, which share the models
   int64_t pss_bytes = 0;
   std::chrono::steady_clock::time_point pss_read{};
 };

@@ -16,6 +16,7 @@ struct Spawn {
   caf::actor_system& system;
   const NodeContext& context;
   std::shared_ptr<const PhaseModels> models;
+  const PackedModels& packed;
   const Phase& phase;
   std::string role;  // "rollout"
   int32_t index = 0;
@@ -48,6 +49,8 @@ AnyRole spawn_rollout(const Spawn& s) {
                          .threads = s.threads,
                          .model = s.phase.rollout_weights,
                          .kinds = s.phase.rollout_kinds};
+  for (const auto& name : rollout_models(*s.models, s.phase))
+    options.packed[weights_name(c, name)] = s.models->packed(name, s.packed);
   options.rewards = s.phase.reward_serves_trajectories ? c.actors.reward : 0;
   options.feedbacks = s.phase.feedback_serves_pairs ? c.actors.feedback : 0;
   options.follows_policy = rl;
@@ -86,6 +89,7 @@ AnyRole spawn_feedback(const Spawn& s) {
                           .contrast_scale = c.label.contrast_scale,
                           .clamp = c.label.clamp,
                           .max_context = c.models.max_context};
+  options.packed = s.models->packed("judge", s.packed);
   options.constitution = s.constitution();
   options.examples = std::make_shared<const std::vector<feedback::FeedbackExample>>(
       feedback::load_feedback_examples(
@@ -201,34 +205,14 @@ std::filesystem::path data_file(const NodeContext& context, const std::string& c
   return configured.empty() ? context.data / authored : std::filesystem::path(configured);
 }
 
-void prepare_models(PhaseModels& models, const Phase& phase,
-                    const std::vector<std::string>& roles) {
-  for (const auto& role : roles) {
-    if (role.starts_with("rollout/")) {
-      models.prepare(phase.rollout_weights, true);
-      if (phase.stage == "eval")
-        for (const char* snapshot : {"sl_cai", "rl_cai"})
-          if (std::filesystem::exists(models.weights() / snapshot)) models.prepare(snapshot, true);
-    } else if (role.starts_with("feedback/")) {
-      models.prepare("judge", true);
-    } else if (role.starts_with("reward/")) {
-      models.prepare(phase.reference_weights, false);
-      if (phase.name != "firewall") models.prepare("pm_init", false);
-    } else if (role.starts_with("pm_trainer/")) {
-      models.prepare("pm_init", false);
-    } else if (role.starts_with("ppo_learner/")) {
-      models.prepare(phase.name == "rl" ? "sl_cai" : "base", false);
-    }
-  }
-}
-
 AnyRole spawn_role(caf::actor_system& system, const NodeContext& context,
-                   std::shared_ptr<const PhaseModels> models, const Phase& phase,
-                   const std::string& role, int64_t items) {
+                   std::shared_ptr<const PhaseModels> models, const PackedModels& packed,
+                   const Phase& phase, const std::string& role, int64_t items) {
   const auto slash = role.find('/');
   Spawn spawn{system,
               context,
               std::move(models),
+              packed,
               phase,
               role.substr(0, slash),
               std::stoi(role.substr(slash + 1)),

@@ -34,13 +34,11 @@ struct NodeContext {
 
 using AnyRole = RoleActor<>;
 
-// Reads and packs what these roles need, before the first of them is spawned.
-void prepare_models(PhaseModels& models, const Phase& phase, const std::vector<std::string>& roles);
-
-// role: "rollout/0". items: of work the phase has. Throws what loading its models throws. The actor
-// runs on a thread of its own.
+// role: "rollout/0". packed: what prepare_models() made. items: of work the phase has. Throws what
+// loading its models throws. The actor runs on a thread of its own.
 [[nodiscard]] AnyRole spawn_role(caf::actor_system& system, const NodeContext& context,
-                                 std::shared_ptr<const PhaseModels> models, const Phase& phase,
+                                 std::shared_ptr<const PhaseModels> models,
+                                 const PackedModels& packed, const Phase& phase,
                                  const std::string& role, int64_t items);
 
 // A file of the data section, or the authored one where the configuration leaves it empty.

@@ -13,6 +13,7 @@
 #include "actors/engine_meter.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
+#include "actors/policy_weights.hpp"
 #include "actors/ports.hpp"
 #include "actors/weights_client.hpp"
 #include "actors/work.hpp"
@@ -26,7 +27,8 @@ namespace charter::actors {
 struct RolloutOptions {
   int32_t index = 0;
   int32_t threads = 1;
-  std::string model;  // weights it starts with
+  std::string model;    // weights it starts with
+  PackedModels packed;  // these, and those of every snapshot that work may name
   std::vector<std::string> kinds;
   int32_t rewards = 0, feedbacks = 0;  // servers of the trajectory and pair arrows to connect to
   bool follows_policy = false;         // waits for, and follows, the policy's published versions
@@ -57,6 +59,7 @@ struct RolloutState {
   std::shared_ptr<const LoadedModel> loaded;
   std::string model_name;
   std::optional<model::Engine> engine;
+  PolicyWeights policy;  // where it follows the policy
   Ports ports;
   WorkClient work;
   WeightsClient weights;
