@@ -65,8 +65,8 @@ EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) 
                                      .max_context = job.context,
                                      .prefix_cache_bytes = arguments.prefix_cache_mib << 20};
   job.engine = std::make_unique<model::Engine>(
-      model::PackedModel::make(model::make_transformer(files), precision, arguments.batch),
-      job.tokenizer, model::WeightVersion{}, options);
+      model::PackedModel::make(model::make_transformer(files), precision), job.tokenizer,
+      model::WeightVersion{}, options);
   job.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return job;

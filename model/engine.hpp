@@ -1,4 +1,4 @@
-// The generation engine: continuous batching over a slot KV cache, prefix reuse, per-request
+// The generation engine: continuous batching over paged KV blocks, prefix reuse, per-request
 // sampling, scoring. One engine serves one model's weights at a time; weights are exchanged between
 // steps without dropping sequences.
 #pragma once

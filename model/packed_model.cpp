@@ -24,6 +24,19 @@ PackedMatrix pack_rows(const std::vector<at::Tensor>& parts,
   return pack_matrix(parts.size() == 1 ? parts[0] : at::cat(parts), precision);
 }
 
+int64_t bytes_of(const at::Tensor& t) { return t.defined() ? static_cast<int64_t>(t.nbytes()) : 0; }
+
+int64_t bytes_of(const PackedMatrix& matrix) {
+  return bytes_of(matrix.data) + bytes_of(matrix.scales) + bytes_of(matrix.offsets);
+}
+
+int64_t bytes_of(const std::optional<PackedAdapter>& adapter) {
+  if (!adapter) return 0;
+  int64_t bytes = bytes_of(adapter->a);
+  for (const PackedAdapter::Part& part : adapter->parts) bytes += bytes_of(part.b);
+  return bytes;
+}
+
 std::optional<PackedAdapter> pack_adapter(const std::vector<const Linear*>& linears) {
   PackedAdapter result;
   std::vector<at::Tensor> a;
@@ -71,18 +84,15 @@ void pack_adapters(const Transformer& transformer, PackedModel::Impl& impl) {
     layer.o = pack_adapter({&l.o});
     layer.gate_up = pack_adapter({&l.gate, &l.up});
     layer.down = pack_adapter({&l.down});
-    any = any || layer.qkv || layer.o || layer.gate_up || layer.down;
+    for (const auto* a : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) {
+      any = any || a->has_value();
+      impl.adapter_bytes += bytes_of(*a);
+    }
     adapters.push_back(std::move(layer));
   }
   if (any) impl.adapters = std::move(adapters);
   impl.head_adapter = pack_adapter({&transformer.head});
-}
-
-int64_t bytes_of(const PackedMatrix& matrix) {
-  const auto bytes = [](const at::Tensor& t) {
-    return t.defined() ? static_cast<int64_t>(t.nbytes()) : 0;
-  };
-  return bytes(matrix.data) + bytes(matrix.scales) + bytes(matrix.offsets);
+  impl.adapter_bytes += bytes_of(impl.head_adapter);
 }
 
 PackedMatrix pack_int8(const at::Tensor& rows) {
@@ -166,11 +176,7 @@ PackedMatrix pack_matrix(const at::Tensor& weight, Precision precision) {
 }
 
 std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transformer,
-                                                     Precision precision, int64_t batch_class) {
-  if (batch_class < 1) {
-    throw std::invalid_argument("batch_class: got " + std::to_string(batch_class) +
-                                ", expected >= 1");
-  }
+                                                     Precision precision) {
   if (!transformer.embedding.is_cpu()) {
     if (precision == Precision::kFloat32) return make_unpacked(transformer);
     throw std::invalid_argument("precision: got one of the CPU's kernels, expected float32 on " +
@@ -192,7 +198,7 @@ std::shared_ptr<const PackedModel> PackedModel::make(const Transformer& transfor
     base->embedding = transformer.embedding.detach().clone();
   }
   base->head = pack_matrix(transformer.head.weight.detach(), precision);
-  base->bytes += bytes_of(base->head);
+  base->bytes += bytes_of(base->head) + bytes_of(base->embedding);
   if (transformer.head.bias.defined()) base->head_bias = transformer.head.bias.detach().clone();
   auto impl = std::make_shared<Impl>();
   impl->base = std::move(base);
@@ -217,7 +223,9 @@ std::shared_ptr<const PackedModel> PackedModel::with_adapters(
 const ModelConfig& PackedModel::config() const {
   return impl_->on_device ? impl_->on_device->transformer.config : impl_->base->config;
 }
-int64_t PackedModel::packed_bytes() const { return impl_->on_device ? 0 : impl_->base->bytes; }
+int64_t PackedModel::packed_bytes() const {
+  return impl_->on_device ? 0 : impl_->base->bytes + impl_->adapter_bytes;
+}
 at::Device PackedModel::device() const {
   return impl_->on_device ? impl_->on_device->transformer.embedding.device() : at::Device(at::kCPU);
 }

@@ -26,18 +26,18 @@ class PackedModel {
  public:
   // Packs `transformer`, or copies it where its tensors are on another device than the CPU. Its
   // adapters stay beside the packed base (two thin products a layer), so
-  // that with_adapters() costs nothing but their copy. One packing serves every batch size;
-  // batch_class >= 1 is a hint. Throws std::runtime_error for a precision the machine lacks.
+  // that with_adapters() costs nothing but their copy. One packing serves every batch size.
+  // Throws std::runtime_error for a precision the machine lacks.
   static std::shared_ptr<const PackedModel> make(const Transformer& transformer,
-                                                 Precision precision = Precision::kFloat32,
-                                                 int64_t batch_class = 32);
+                                                 Precision precision = Precision::kFloat32);
   // The same packed base with the adapters of `transformer` (same base weights) in place of this
   // model's.
   [[nodiscard]] std::shared_ptr<const PackedModel> with_adapters(
       const Transformer& transformer) const;
 
   [[nodiscard]] const ModelConfig& config() const;
-  [[nodiscard]] int64_t packed_bytes() const;  // 0 on other devices
+  [[nodiscard]] int64_t packed_bytes()
+      const;  // of panels, embedding and adapters; 0 on other devices
   [[nodiscard]] at::Device device() const;
 
   struct Impl;

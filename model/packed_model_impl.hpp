@@ -55,7 +55,7 @@ struct PackedBase {
                          // head's panels
   PackedMatrix head;     // [V, H]
   at::Tensor head_bias;  // [V], or undefined
-  int64_t bytes = 0;     // of the panels
+  int64_t bytes = 0;     // of the panels and the embedding
 };
 
 // A model that stays as it is, for devices without our kernels.
@@ -68,6 +68,7 @@ struct PackedModel::Impl {
   std::shared_ptr<const PackedBase> base;
   std::vector<PackedAdapters> adapters;  // by layer; empty when the model has none
   std::optional<PackedAdapter> head_adapter;
+  int64_t adapter_bytes = 0;
 };
 
 // What PackedModel::make gives for tensors on another device than the CPU: copies, since a learner

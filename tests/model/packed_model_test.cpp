@@ -193,6 +193,29 @@ TEST(Precision, HasNamesThatReadBack) {
   EXPECT_THROW((void)precision_from_name("fp8"), std::invalid_argument);
 }
 
+TEST(PackedModel, CountsPanelsEmbeddingAndAdapters) {
+  // 3 layers: qkv [96 + 2 * 32, 48], o [48, 96], gate and up [160, 48], down [48, 80], head [97,
+  // 48]; panels are filled up to `width` outputs. Tied, the head's panels are the embedding as
+  // well.
+  const int64_t width = kernels().panel;
+  const auto panels = [&](int64_t out, int64_t in) {
+    return (out + width - 1) / width * width * in;
+  };
+  const int64_t layer = panels(160, 48) + panels(48, 96) + panels(160, 48) + panels(48, 80);
+  const int64_t tied = 4 * (3 * layer + panels(97, 48)), embedding = 4 * 97 * 48;
+  Transformer t = tiny_transformer();
+  const auto model = PackedModel::make(t);
+  EXPECT_EQ(model->packed_bytes(), tied);
+  EXPECT_EQ(PackedModel::make(tiny_transformer({.tied = false}))->packed_bytes(), tied + embedding);
+  // A of the fused products has 9, 3, 6 and 3 outputs; B is [96], [32], [32]; [48]; [80], [80];
+  // [48].
+  add_random_adapters(t);
+  const int64_t adapters = panels(9, 48) + panels(96, 3) + 2 * panels(32, 3) + panels(3, 96) +
+                           panels(48, 3) + panels(6, 48) + 2 * panels(80, 3) + panels(3, 80) +
+                           panels(48, 3);
+  EXPECT_EQ(model->with_adapters(t)->packed_bytes(), tied + 4 * 3 * adapters);
+}
+
 TEST(PackedModel, IsACopyThatTrainingDoesNotTouch) {
   Transformer t = tiny_transformer();
   Engine engine = engine_of(t);
