@@ -55,27 +55,27 @@ auto find(const Map& map, const std::string& name, const char* what) {
 
 }  // namespace
 
-void PhaseModels::prepare(const std::string& name, bool packed) {
+void PhaseModels::prepare(const std::string& name) {
   const auto directory = weights_name(config_, name);
   auto& loaded = loaded_[directory];
   if (!loaded) loaded = read(weights_ / directory, config_);
-  if (packed && !packed_.contains(directory))
-    packed_[directory] = model::PackedModel::make(
-        loaded->transformer, model::precision_from_name(config_.rollout.precision));
+}
+
+void PhaseModels::prepare(const std::string& name, PackedModels& packed) {
+  prepare(name);
+  const auto directory = weights_name(config_, name);
+  if (packed.contains(directory)) return;
+  packed[directory] = model::PackedModel::make(
+      loaded_[directory]->transformer, model::precision_from_name(config_.rollout.precision));
 }
 
 std::shared_ptr<const LoadedModel> PhaseModels::load(const std::string& name) const {
   return find(loaded_, weights_name(config_, name), "model");
 }
 
-std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string& name) const {
-  return find(packed_, weights_name(config_, name), "packed model");
-}
-
-std::map<std::string, int64_t> PhaseModels::packed_bytes() const {
-  std::map<std::string, int64_t> result;
-  for (const auto& [directory, model] : packed_) result.emplace(directory, model->packed_bytes());
-  return result;
+std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string& name,
+                                                              const PackedModels& among) const {
+  return find(among, weights_name(config_, name), "packed model");
 }
 
 feedback::PreferenceModel PhaseModels::preference_model() const {
@@ -85,6 +85,34 @@ feedback::PreferenceModel PhaseModels::preference_model() const {
 
 model::LoraOptions PhaseModels::lora() const {
   return {.rank = config_.lora.rank, .alpha = config_.lora.alpha};
+}
+
+std::vector<std::string> rollout_models(const PhaseModels& models, const Phase& phase) {
+  std::vector<std::string> result{phase.rollout_weights};
+  if (phase.stage != "eval") return result;
+  for (const char* snapshot : {"sl_cai", "rl_cai"})
+    if (std::filesystem::exists(models.weights() / snapshot)) result.emplace_back(snapshot);
+  return result;
+}
+
+PackedModels prepare_models(PhaseModels& models, const Phase& phase,
+                            const std::vector<std::string>& roles) {
+  PackedModels packed;
+  for (const auto& role : roles) {
+    if (role.starts_with("rollout/")) {
+      for (const auto& name : rollout_models(models, phase)) models.prepare(name, packed);
+    } else if (role.starts_with("feedback/")) {
+      models.prepare("judge", packed);
+    } else if (role.starts_with("reward/")) {
+      models.prepare(phase.reference_weights);
+      if (phase.name != "firewall") models.prepare("pm_init");
+    } else if (role.starts_with("pm_trainer/")) {
+      models.prepare("pm_init");
+    } else if (role.starts_with("ppo_learner/")) {
+      models.prepare(phase.name == "rl" ? "sl_cai" : "base");
+    }
+  }
+  return packed;
 }
 
 }  // namespace charter::actors

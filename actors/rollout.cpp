@@ -14,11 +14,19 @@ using Self = RolloutActor::stateful_pointer<RolloutState>;
 void use_model(RolloutState& state, const std::string& name) {
   state.loaded = state.models->load(name);
   state.model_name = name;
-  auto packed = state.models->packed(name);
   if (state.engine) state.engine.reset();
-  state.engine.emplace(packed, state.loaded->text->shared_tokenizer(), model::WeightVersion{},
+  state.engine.emplace(state.models->packed(name, state.options.packed),
+                       state.loaded->text->shared_tokenizer(), model::WeightVersion{},
                        state.options.engine);
   state.meter = {};
+}
+
+// The policy takes the place of the start weights, which from then on only the engine holds.
+void follow_policy(RolloutState& state) {
+  const auto& o = state.options;
+  state.policy = PolicyWeights(state.models->packed(o.model, o.packed),
+                               state.models->lora_enabled(), o.precision);
+  state.options.packed.clear();
 }
 
 // Reads the announced version and gives it to the engine.
@@ -35,17 +43,9 @@ void apply_weights(RolloutState& state, const WeightsReady& ready,
         static_cast<double>(version.number - state.engine->version().number));
   const auto snapshot = take_snapshot(ready, !state.ready, metrics.weights);
   if (!snapshot) return;
-  // Packed copies of the policy in memory: with adapters one, which every version shares. With
-  // weights of its own a version is packed while the engine still serves the one before, so three
-  // with the start weights that `models` holds, and two between changes; another two for each
-  // further rollout actor of the process.
   const auto policy = model::with_snapshot(state.loaded->transformer, *snapshot);
-  auto packed = state.models->lora_enabled()
-                    ? state.models->packed(state.model_name)->with_adapters(policy)
-                    : model::PackedModel::make(policy, state.options.precision);
-  if (!state.models->lora_enabled())
-    metrics.packed_policy_bytes.Set(static_cast<double>(packed->packed_bytes()));
-  state.engine->set_weights(std::move(packed), version);
+  const int64_t own = state.policy.give(*state.engine, policy, version);
+  metrics.packed_policy_bytes.Set(static_cast<double>(own));
   metrics.policy_version.Set(static_cast<double>(version.number));
   metrics.weights.version_lag.Set(0);
   metrics.weights.seconds.Observe(seconds_since(start));
@@ -107,10 +107,12 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
   state.work = WorkClient(&state.ports, state.options.kinds, state.options.engine.max_batch + 2);
   state.work.connect(handle);
   state.weights = WeightsClient(&state.ports, "policy");
-  if (state.options.follows_policy)
+  if (state.options.follows_policy) {
+    follow_policy(state);
     state.weights.connect(handle);
-  else
+  } else {
     state.work.start();
+  }
   state.loop =
       ComputeLoop("rollout/" + std::to_string(state.options.index), state.options.threads, stage);
   return {
