@@ -34,6 +34,10 @@ struct CachedForward::Pass {
   const int64_t rows = static_cast<int64_t>(batch.tokens.size());
   const int64_t q_width = c.num_heads * c.head_dim, kv_width = c.num_kv_heads * c.head_dim;
   const int64_t qkv_width = q_width + 2 * kv_width;
+  // The residual stream, [live, H]: all rows up to the last layer's attention, from there on those
+  // whose logits are wanted.
+  float* stream = self.x_.data();
+  int64_t live = rows;
 
   void embed() {
     const int64_t h = c.hidden_size, width = kernels().panel;
@@ -52,10 +56,25 @@ struct CachedForward::Pass {
   void norm_rows(const at::Tensor& weight) {
     const int64_t h = c.hidden_size;
     const float* w = weight.const_data_ptr<float>();
-    team.for_each(rows, [&](int64_t r) {
-      kernels().rms_norm(self.x_.data() + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
+    team.for_each(live, [&](int64_t r) {
+      kernels().rms_norm(stream + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
                          self.h_.data() + r * h, nullptr);
     });
+  }
+
+  // Attention's rows that the last layer goes on with, side by side; they take QKV's place.
+  const float* keep_logit_rows() {
+    const auto wanted = static_cast<int64_t>(batch.logit_rows.size());
+    if (wanted == rows) return self.mixed_.data();
+    const int64_t h = c.hidden_size;
+    team.for_each(wanted, [&](int64_t i) {
+      const int64_t r = batch.logit_rows[static_cast<size_t>(i)];
+      std::copy_n(self.mixed_.data() + r * q_width, q_width, self.qkv_.data() + i * q_width);
+      std::copy_n(self.x_.data() + r * h, h, self.wanted_.data() + i * h);
+    });
+    stream = self.wanted_.data();
+    live = wanted;
+    return self.qkv_.data();
   }
 
   // Bias, QK norm and rotation of one row of QKV in place.
@@ -78,6 +97,7 @@ struct CachedForward::Pass {
   }
 
   void attend(const PackedLayer& layer, const PackedAdapters& adapters, int64_t index) {
+    const bool last = index + 1 == c.num_layers;
     norm_rows(layer.input_norm);
     self.product_.run(team, layer.qkv, adapters.qkv, self.h_.data(), rows, self.qkv_.data(), false);
     team.for_each(rows, [&](int64_t r) {
@@ -89,31 +109,31 @@ struct CachedForward::Pass {
       self.kv_.write(blocks[static_cast<size_t>(position / kKvBlockTokens)],
                      position % kKvBlockTokens, index, row + q_width, row + q_width + kv_width);
     });
+    if (last && batch.logit_rows.empty()) return;  // a prompt's chunk: its keys and values are all
     self.attention_.run(team, index, self.qkv_.data(), qkv_width, self.mixed_.data());
-    self.product_.run(team, layer.o, adapters.o, self.mixed_.data(), rows, self.x_.data(), true);
+    const float* heads = last ? keep_logit_rows() : self.mixed_.data();
+    self.product_.run(team, layer.o, adapters.o, heads, live, stream, true);
   }
 
   void feed_forward(const PackedLayer& layer, const PackedAdapters& adapters) {
     const int64_t f = c.intermediate_size;
     norm_rows(layer.post_attention_norm);
-    self.product_.run(team, layer.gate_up, adapters.gate_up, self.h_.data(), rows,
+    self.product_.run(team, layer.gate_up, adapters.gate_up, self.h_.data(), live,
                       self.gate_up_.data(), false);
-    team.for_each(rows, [&](int64_t r) {
+    team.for_each(live, [&](int64_t r) {
       const float* gate = self.gate_up_.data() + r * 2 * f;
       kernels().swiglu(gate, gate + f, 2 * f, 1, f, self.act_.data() + r * f);
     });
-    self.product_.run(team, layer.down, adapters.down, self.act_.data(), rows, self.x_.data(),
-                      true);
+    self.product_.run(team, layer.down, adapters.down, self.act_.data(), live, stream, true);
   }
 
   void head(const LogitSink& sink) {
-    const int64_t h = c.hidden_size, total = static_cast<int64_t>(batch.logit_rows.size());
+    const int64_t h = c.hidden_size, total = live;
     const float* w = base.final_norm.const_data_ptr<float>();
     for (int64_t first = 0; first < total; first += kLogitRows) {
       const int64_t n = std::min(kLogitRows, total - first);
       team.for_each(n, [&](int64_t i) {
-        const int64_t r = batch.logit_rows[static_cast<size_t>(first + i)];
-        kernels().rms_norm(self.x_.data() + r * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
+        kernels().rms_norm(stream + (first + i) * h, w, static_cast<float>(c.rms_norm_eps), 1, h,
                            self.h_.data() + i * h, nullptr);
       });
       self.product_.run(team, base.head, model.head_adapter, self.h_.data(), n, self.logits_.data(),
@@ -147,6 +167,7 @@ void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
   grow(act_, rows * config_.intermediate_size);
   product_.fit(model, rows);
   const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
+  grow(wanted_, logit_rows * config_.hidden_size);
   grow(logits_, std::min(kLogitRows, logit_rows) * config_.vocab_size);
   attention_.plan(batch.sequences);
   const int64_t layer_weights =
@@ -159,6 +180,7 @@ void CachedForward::run(const PackedModel::Impl& model, const StepBatch& batch,
     for (size_t i = 0; i < pass.base.layers.size(); ++i) {
       const PackedAdapters& adapters = model.adapters.empty() ? kNone : model.adapters[i];
       pass.attend(pass.base.layers[i], adapters, static_cast<int64_t>(i));
+      if (i + 1 == pass.base.layers.size() && batch.logit_rows.empty()) return;
       pass.feed_forward(pass.base.layers[i], adapters);
     }
     pass.head(sink);

@@ -25,7 +25,7 @@ class CachedForward : public StepForward {
   const KvCache& kv_;
   RopeTable rope_;
   CachedAttention attention_;
-  std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, logits_;
+  std::vector<float> x_, h_, qkv_, mixed_, gate_up_, act_, wanted_, logits_;
   PackedProduct product_;
 };
 
