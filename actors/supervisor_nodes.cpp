@@ -64,12 +64,18 @@ void start_node(Self self, SupervisorState::Node& node) {
     return;
   }
   const auto& a = o.context.wiring.addresses;
-  node.pid = start_process(
-      {o.binary, "worker", "--run", o.context.paths.run.string(), "--node", node.plan.name,
-       "--phase", o.phase.name, "--lineage", std::to_string(o.context.wiring.hello.lineage),
-       "--run-id", a.run_id, "--ipc", a.ipc_directory, "--shared-memory",
-       o.context.shared_memory.string(), "--data", o.context.data.string()},
-      o.context.paths.run / "logs" / (node.plan.name + ".log"));
+  std::vector<std::string> command{
+      o.binary,          "worker",
+      "--run",           o.context.paths.run.string(),
+      "--node",          node.plan.name,
+      "--phase",         o.phase.name,
+      "--lineage",       std::to_string(o.context.wiring.hello.lineage),
+      "--run-id",        a.run_id,
+      "--ipc",           a.ipc_directory,
+      "--shared-memory", o.context.shared_memory.string(),
+      "--data",          o.context.data.string()};
+  if (node.plan.trains) command.emplace_back("--trains");
+  node.pid = start_process(command, o.context.paths.run / "logs" / (node.plan.name + ".log"));
 }
 
 void kill_nodes(Self self) {

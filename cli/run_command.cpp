@@ -23,6 +23,7 @@
 #include "config/machine.hpp"
 #include "config/plan.hpp"
 #include "metrics/exposer.hpp"
+#include "model/allocation.hpp"
 #include "model/device.hpp"
 #include "report/html_report.hpp"
 
@@ -138,6 +139,7 @@ actors::PipelineView callbacks_of(RunView& view) {
 
 void run(const RunArguments& arguments) {
   const auto config = load_run_config(arguments.file, arguments.overrides);
+  if (config.machine.placement == "single") model::keep_freed_memory();
   (void)model::require_device(config.machine.device);
   // All that is read is read before config.toml makes the directory a run that would be resumed.
   const auto data = check_data(config, data_directory());

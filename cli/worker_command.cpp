@@ -15,6 +15,7 @@
 #include "actors/wire.hpp"
 #include "cli/commands.hpp"
 #include "metrics/exposer.hpp"
+#include "model/allocation.hpp"
 #include "model/device.hpp"
 
 namespace charter::cli {
@@ -23,6 +24,7 @@ namespace {
 struct WorkerArguments {
   std::string run, node, phase, run_id, ipc, shared_memory, data;
   int64_t lineage = 0;
+  bool trains = false;
 };
 
 actors::NodeContext context_of(const WorkerArguments& a,
@@ -58,6 +60,7 @@ void work(const WorkerArguments& arguments) {
   // The supervisor asks for an orderly end over the control link; a terminal's Ctrl-C is not for
   // this process.
   ::signal(SIGINT, SIG_IGN);
+  if (arguments.trains) model::keep_freed_memory();
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
   auto context = context_of(arguments, transport);
@@ -101,6 +104,7 @@ void add_worker(CLI::App& app) {
       ->add_option("--shared-memory", arguments->shared_memory, "directory of published snapshots")
       ->required();
   command->add_option("--data", arguments->data, "directory of the authored data")->required();
+  command->add_flag("--trains", arguments->trains, "a trainer is among its roles");
   command->callback([arguments] { work(*arguments); });
 }
 
