@@ -15,7 +15,10 @@ ComputeLoop::ComputeLoop(std::string name, int32_t threads, const metrics::Stage
 
 void ComputeLoop::begin() {
   clock_->enter(metrics::StageState::kBusy, Clock::now());
-  at::set_num_threads(threads_);  // a setting of the thread, which the actor may not always have
+  // A setting of the thread, which the actor may not always have; a thread's first question takes
+  // the last actor's.
+  (void)at::get_num_threads();
+  at::set_num_threads(threads_);
 }
 
 void ComputeLoop::end() {

@@ -84,7 +84,12 @@ feedback::PreferenceModel PhaseModels::preference_model() const {
 }
 
 model::LoraOptions PhaseModels::lora() const {
-  return {.rank = config_.lora.rank, .alpha = config_.lora.alpha};
+  model::LoraOptions options{.rank = config_.lora.rank, .alpha = config_.lora.alpha};
+  if (config_.lora.targets == "attention")
+    options.targets = {"q_proj", "k_proj", "v_proj", "o_proj"};
+  else if (config_.lora.targets == "mlp")
+    options.targets = {"gate_proj", "up_proj", "down_proj"};
+  return options;
 }
 
 std::vector<std::string> rollout_models(const PhaseModels& models, const Phase& phase) {

@@ -25,7 +25,7 @@ void make_trainer(PmTrainerState& state, const PhaseModels& models) {
                   [](const auto& entry) { return entry.first.starts_with("value_head."); });
     model::load_trainable(pm.transformer, tensors);
   }
-  state.trainer.emplace(std::move(pm), feedback::PmOptions{}, state.options.optimizer);
+  state.trainer.emplace(std::move(pm), state.options.training, state.options.optimizer);
 }
 
 void set_up_probes(PmTrainerState& state, const metrics::PmTrainerMetrics& metrics) {

@@ -27,6 +27,7 @@ struct PmTrainerOptions {
   std::string result;              // snapshot file to write at the end
   int64_t batch = 8, max_tokens = 96;
   model::AdamWOptions optimizer;
+  feedback::PmOptions training;
   uint64_t seed = 0;
   std::filesystem::path checkpoints;
   int64_t checkpoint_every = 4;

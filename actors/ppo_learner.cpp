@@ -31,7 +31,7 @@ void make_trainer(LearnerState& state) {
                                              state.base->transformer.embedding.device()),
                       state.options.options, state.options.optimizer);
   else
-    state.sft.emplace(std::move(policy), model::SftOptions{}, state.options.optimizer);
+    state.sft.emplace(std::move(policy), state.options.sft, state.options.optimizer);
 }
 
 int64_t version(const LearnerState& state) {

@@ -29,6 +29,7 @@ struct LearnerOptions {
   int64_t max_tokens = 256;  // SFT: of a conversation
   model::AdamWOptions optimizer;
   rl::PpoOptions options;
+  model::SftOptions sft;
   uint64_t seed = 0;
   std::filesystem::path checkpoints;
   int64_t checkpoint_every = 2;

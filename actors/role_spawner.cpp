@@ -7,7 +7,6 @@
 #include "actors/reward.hpp"
 #include "actors/rollout.hpp"
 #include "feedback/datasets.hpp"
-#include "model/allocation.hpp"
 
 namespace charter::actors {
 namespace {
@@ -137,7 +136,6 @@ std::vector<ComparisonWork> probes(const Spawn& s) {
 }
 
 AnyRole spawn_pm_trainer(const Spawn& s) {
-  model::keep_freed_memory();
   const auto& c = s.context.config;
   const auto& weights = s.context.paths.weights();
   const bool pmp = s.phase.name == "pmp", rl = s.phase.name == "rl";
@@ -146,6 +144,8 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
                                     : rl ? "pm_online"
                                          : "pm",
                            .kinds = s.phase.pm_kinds};
+  options.training.micro_batch_tokens = c.training.micro_batch_tokens;
+  options.training.gradient_checkpointing = c.training.gradient_checkpointing;
   options.online = rl;
   if (rl)
     options.start = weights / "pm.safetensors";
@@ -169,7 +169,6 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
 }
 
 AnyRole spawn_learner(const Spawn& s) {
-  model::keep_freed_memory();
   const auto& c = s.context.config;
   const bool ppo = s.phase.name == "rl";
   LearnerOptions options{.threads = s.threads,
@@ -186,6 +185,10 @@ AnyRole spawn_learner(const Spawn& s) {
                      .kl_coef = c.rl.kl_coef,
                      .importance_cap = c.rl.importance_cap};
   options.options.seed = static_cast<uint64_t>(c.run.seed);
+  options.options.micro_batch_tokens = options.sft.micro_batch_tokens =
+      c.training.micro_batch_tokens;
+  options.options.gradient_checkpointing = options.sft.gradient_checkpointing =
+      c.training.gradient_checkpointing;
   options.seed = static_cast<uint64_t>(c.run.seed);
   options.checkpoints = s.context.paths.checkpoints(s.phase.trained_model);
   options.checkpoint_every = ppo ? c.rl.checkpoint_every : c.sl_train.checkpoint_every;

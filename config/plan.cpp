@@ -103,7 +103,10 @@ TokenCounts eval_tokens(const RunConfig& c) {
 
 int64_t adapter_parameters(const RunConfig& c, const ModelSizes& m) {
   const int64_t q = m.heads * m.head_dim, kv = m.kv_heads * m.head_dim;
-  const int64_t sides = (m.hidden + q) * 2 + (m.hidden + kv) * 2 + (m.hidden + m.intermediate) * 3;
+  const int64_t attention = (m.hidden + q) * 2 + (m.hidden + kv) * 2;
+  const int64_t mlp = (m.hidden + m.intermediate) * 3;
+  const int64_t sides =
+      (c.lora.targets == "mlp" ? 0 : attention) + (c.lora.targets == "attention" ? 0 : mlp);
   return m.layers * sides * c.lora.rank;
 }
 
@@ -111,7 +114,9 @@ int64_t adapter_parameters(const RunConfig& c, const ModelSizes& m) {
 int64_t trainer_bytes(const RunConfig& c, const ModelSizes& m, int64_t batch_tokens) {
   const int64_t weights = 4 * parameters(m);
   const int64_t trained = c.lora.enabled ? 16 * adapter_parameters(c, m) : 3 * weights;
-  const int64_t activations = 4 * m.layers * (8 * m.hidden + 4 * m.intermediate);  // a token
+  const int64_t layer = 4 * (8 * m.hidden + 4 * m.intermediate);  // a token's activations
+  const int64_t activations =
+      c.training.gradient_checkpointing ? layer + 4 * m.layers * m.hidden : m.layers * layer;
   const int64_t logits = 3 * 4 * m.vocab * std::min<int64_t>(batch_tokens, 256);
   return kProcess + weights + trained + activations * batch_tokens + logits;
 }
@@ -153,9 +158,8 @@ std::vector<StagePlan> plan(const RunConfig& c, const ModelSizes& m, double gflo
   const int64_t sl_batch = c.sl_train.batch * std::min<int64_t>(c.sl_train.max_tokens, 512);
   const int64_t pm_batch = 2 * c.pm_train.batch * int64_t{c.pm_train.max_tokens};
   const int64_t rl_batch = c.rl.batch * (kPrompt + c.rl.max_new_tokens) / c.rl.minibatches;
-  // Micro-batches keep the activations of a large batch to this many tokens.
   const auto trainer = [&](int64_t tokens) {
-    return trainer_bytes(c, m, std::min<int64_t>(tokens, 4096));
+    return trainer_bytes(c, m, std::min<int64_t>(tokens, c.training.micro_batch_tokens));
   };
   const int64_t checkpoint = c.lora.enabled ? 12 * adapter_parameters(c, m) : 3 * weights;
   TokenCounts firewall;

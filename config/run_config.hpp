@@ -59,6 +59,12 @@ struct LoraSection {
   bool enabled = true;  // false: full training
   int32_t rank = 8;
   double alpha = 16;
+  std::string targets = "all";  // all, attention, mlp
+};
+
+struct TrainingSection {
+  int32_t micro_batch_tokens = 1024;
+  bool gradient_checkpointing = false;
 };
 
 struct SlGenerateSection {
@@ -136,6 +142,7 @@ struct RunConfig {
   MachineSection machine;
   RolloutSection rollout;
   LoraSection lora;
+  TrainingSection training;
   SlGenerateSection sl_generate;
   SlTrainSection sl_train;
   LabelSection label;

@@ -140,6 +140,21 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("lora", "rank", c.lora.rank, KeyInfo{.help = "of the adapters", .min = 1, .max = 512});
   visit("lora", "alpha", c.lora.alpha,
         KeyInfo{.help = "adapter scale times rank", .min = 0.1, .max = 1024});
+  visit("lora", "targets", c.lora.targets,
+        KeyInfo{.help = "linear layers with an adapter: all seven of a block, attention's four, "
+                        "or the three of its MLP",
+                .choices = {"all", "attention", "mlp"}});
+
+  visit("training", "micro_batch_tokens", c.training.micro_batch_tokens,
+        KeyInfo{.help = "computed at once by every trainer; a batch of more is computed in parts, "
+                        "with the same result",
+                .unit = "tokens",
+                .min = 16,
+                .max = 1e6,
+                .on_resume = true});
+  visit("training", "gradient_checkpointing", c.training.gradient_checkpointing,
+        KeyInfo{.help = "compute layers again in the backward pass: less memory, a third more time",
+                .on_resume = true});
 
   visit("sl_generate", "red_team_prompts", c.sl_generate.red_team_prompts,
         KeyInfo{.help = "prompts whose answers are revised", .min = 1, .max = big});
