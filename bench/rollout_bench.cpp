@@ -27,7 +27,7 @@ namespace bench = charter::bench;
 
 struct Options {
   std::string model, work = "rollout", bench_case = "plain", precision = "float32";
-  int batch = 32, prompt = 64, new_tokens = 64, prefix = 900, tail = 155, chunk = 512, runs = 5;
+  int batch = 32, prompt = 64, new_tokens = 64, prefix = 900, tail = 155, runs = 5;
   int threads = 0;
   std::string isa;
   bool serve = false;
@@ -80,7 +80,7 @@ std::vector<Completion> finish(Engine& engine, std::vector<GenerationRequest> re
 }
 
 Engine make_engine(const Options& o, const std::shared_ptr<const PackedModel>& model) {
-  EngineOptions options{.max_batch = o.batch, .prefill_chunk_tokens = o.chunk};
+  EngineOptions options{.max_batch = o.batch};
   options.max_context = std::min<int64_t>(model->config().max_position, 2048);
   return Engine(model, nullptr, {}, options);
 }
@@ -151,7 +151,6 @@ int main(int argc, char** argv) {
   app.add_option("--new", o.new_tokens)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--prefix", o.prefix)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--tail", o.tail)->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--chunk", o.chunk)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--runs", o.runs)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", o.threads, "0: as many as cores")->capture_default_str();
   app.add_option("--isa", o.isa, "kernels: avx2, avx512 ...; default the CPU's best");

@@ -37,7 +37,7 @@ struct SftOptions {
 struct SftStats {
   int64_t version = 0;  // after this batch
   int64_t examples = 0;
-  int64_t tokens = 0;       // tokens computed
+  int64_t tokens = 0;       // of the examples
   int64_t loss_tokens = 0;  // tokens learnt
   double loss = 0.0;        // nats a token
   double grad_norm = 0.0;   // before clipping

@@ -31,6 +31,12 @@ std::vector<PreferencePair> some_pairs() {
                      .weight = i == 2 ? 3.0 : 1.0,
                      .source = "ai"});
   }
+  // Two pairs after a prompt each; the others have none in common.
+  for (PreferencePair* pair : {&pairs[1], &pairs[4]}) {
+    const auto prompt = model::tiny_tokens(20, static_cast<uint64_t>(pair->work_id));
+    pair->first = model::joined(prompt, pair->first);
+    pair->second = model::joined(prompt, pair->second);
+  }
   return pairs;
 }
 

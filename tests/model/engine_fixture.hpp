@@ -64,9 +64,4 @@ inline Engine engine_of(const Transformer& t,
 inline std::vector<int32_t> head_of(const std::vector<int32_t>& tokens, size_t n) {
   return {tokens.begin(), tokens.begin() + static_cast<int64_t>(n)};
 }
-inline std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int32_t>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 }  // namespace charter::model

@@ -74,6 +74,11 @@ inline Transformer tiny_transformer(const TinyOptions& options = {}) {
 }
 
 // `count` ids that look random and depend on `seed`.
+inline std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int32_t>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 inline std::vector<int32_t> tiny_tokens(int64_t count, uint64_t seed, int64_t vocab = 97) {
   std::vector<int32_t> result;
   uint64_t state = seed * 0x9E3779B97F4A7C15ull + 1;

@@ -27,7 +27,10 @@ std::vector<SftExample> examples() {
   return {{.tokens = tiny_tokens(12, 1), .loss_from = 4},
           {.tokens = tiny_tokens(7, 2), .loss_from = 1, .weight = 0.5},
           {.tokens = tiny_tokens(20, 3), .loss_from = 18},
-          {.tokens = tiny_tokens(9, 4), .loss_from = 2}};
+          {.tokens = tiny_tokens(9, 4), .loss_from = 2},
+          // Two of one beginning, the second learning a part of that too.
+          {.tokens = joined(tiny_tokens(20, 5), tiny_tokens(6, 6)), .loss_from = 20},
+          {.tokens = joined(tiny_tokens(20, 5), tiny_tokens(4, 7)), .loss_from = 18}};
 }
 
 SftStats train(SftTrainer& trainer, std::vector<SftExample> batch) {
@@ -76,8 +79,8 @@ TEST(SftTrainer, LossIsTheWeightedMeanOverLossTokens) {
   SftTrainer trainer(trainable(), {}, kAdam);
   const SftStats stats = train(trainer, examples());
   EXPECT_NEAR(stats.loss, sum / weight, 1e-5);
-  EXPECT_EQ(stats.loss_tokens, 8 + 6 + 2 + 7);
-  EXPECT_EQ(stats.tokens, 48);
+  EXPECT_EQ(stats.loss_tokens, 8 + 6 + 2 + 7 + 6 + 6);
+  EXPECT_EQ(stats.tokens, 48 + 26 + 24);
   EXPECT_EQ(stats.version, 1);
 }
 

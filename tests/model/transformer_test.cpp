@@ -142,11 +142,6 @@ TEST_P(PackedPass, EqualsUnfusedFormulasInValueAndGradient) {
   }
 }
 
-std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int32_t>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 // Three of one beginning, two of them the same, and two others.
 std::vector<std::vector<int32_t>> sharing_sequences() {
   const auto beginning = tiny_tokens(20, 4);

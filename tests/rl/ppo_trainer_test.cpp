@@ -63,20 +63,36 @@ TEST(PpoTrainer, KlIsZeroBeforeTheFirstStepAndNotAfterwards) {
   EXPECT_GT(train(t, data()).kl_k3, 1e-4);
 }
 
+// Also where trajectories of one prompt, which a pass computes once, fall into different parts.
 TEST(PpoTrainer, MicroBatchesDoNotChangeTheGradient) {
-  PpoTrainer small = trainer({.micro_batch_tokens = 32}),
-             large = trainer({.micro_batch_tokens = 4096});
-  const PpoStats a = train(small, data()), b = train(large, data());
-  const auto x = saved(small, "small"), y = saved(large, "large");
-  double largest = 0;
-  for (const auto& [name, tensor] : x) {
-    if (!name.starts_with("exp_avg.")) continue;
-    largest = std::max(largest, y.at(name).abs().max().item<double>());
-    EXPECT_LE((tensor - y.at(name)).abs().max().item<double>(), 1e-6) << name;
+  for (const auto& beginning : {std::vector<int32_t>{}, std::vector<int32_t>(20, 9)}) {
+    const auto batch = data({.beginning = beginning});
+    PpoTrainer small = trainer({.micro_batch_tokens = 64}),
+               large = trainer({.micro_batch_tokens = 4096});
+    const PpoStats a = train(small, batch), b = train(large, batch);
+    const auto x = saved(small, "small"), y = saved(large, "large");
+    double largest = 0;
+    for (const auto& [name, tensor] : x) {
+      if (!name.starts_with("exp_avg.")) continue;
+      largest = std::max(largest, y.at(name).abs().max().item<double>());
+      EXPECT_LE((tensor - y.at(name)).abs().max().item<double>(), 1e-6) << name;
+    }
+    EXPECT_GT(largest, 1e-3);
+    EXPECT_NEAR(a.policy_loss, b.policy_loss, 1e-6);
+    EXPECT_NEAR(a.value_loss, b.value_loss, 1e-5);
   }
-  EXPECT_GT(largest, 1e-3);
-  EXPECT_NEAR(a.policy_loss, b.policy_loss, 1e-6);
-  EXPECT_NEAR(a.value_loss, b.value_loss, 1e-5);
+}
+
+TEST(ReferenceLogprobs, AreThoseOfEachTrajectoryAlone) {
+  auto batch = data({.beginning = std::vector<int32_t>(20, 9)});
+  batch[3].trajectory.temperature = 0.5;
+  const model::Transformer reference = tiny_policy(8);
+  set_reference_logprobs(reference, batch);
+  for (const ScoredTrajectory& scored : batch) {
+    const auto alone = logprobs_of(reference, scored);
+    ASSERT_EQ(scored.ref_logprobs.size(), alone.size());
+    for (size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(scored.ref_logprobs[i], alone[i], 1e-5);
+  }
 }
 
 // One trajectory of two tokens, all arithmetic repeated in plain numbers.

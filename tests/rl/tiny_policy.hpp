@@ -63,6 +63,7 @@ struct SamplePlan {
   int64_t count = 16, response_tokens = 8, version = 0;
   double temperature = 1.0;
   uint64_t seed = 0;
+  std::vector<int32_t> beginning = {};  // of every prompt
 };
 
 // Log-probs of the response tokens under `policy`.
@@ -84,6 +85,7 @@ inline std::vector<ScoredTrajectory> sample(
   std::vector<std::vector<int32_t>> sequences;
   std::vector<ScoredTrajectory> result(static_cast<size_t>(plan.count));
   for (int64_t i = 0; i < plan.count; ++i) {
+    result[i].trajectory.prompt = plan.beginning;
     for (int64_t k = 0; k <= i % 3; ++k) {
       result[i].trajectory.prompt.push_back(static_cast<int32_t>((5 * i + 11 * k) % kTinyVocab));
     }
