@@ -112,12 +112,13 @@ void CachedAttention::plan(const std::vector<StepSequence>& sequences) {
 void CachedAttention::run(Team& team, int64_t layer, const float* q, int64_t ld, float* out) {
   const int64_t heads = config_.num_kv_heads;
   if (!shared_.empty()) {
-    team.for_range(static_cast<int64_t>(shared_.size()) * heads, 1,
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                       run_shared(shared_[static_cast<size_t>(i / heads)], layer, i % heads, q, ld);
-                     }
-                   });
+    // Head after head: the tiles of one prefix find its keys and values in the cache.
+    const auto tiles = static_cast<int64_t>(shared_.size());
+    team.for_range(tiles * heads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        run_shared(shared_[static_cast<size_t>(i % tiles)], layer, i / tiles, q, ld);
+      }
+    });
   }
   team.for_range(static_cast<int64_t>(tiles_.size()) * heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

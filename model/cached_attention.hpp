@@ -1,8 +1,8 @@
 // Attention of a step's tokens over cached keys and values (model/kv_cache.hpp).
 // A tile is the query heads that share a key head, for a few tokens of one sequence: their scores
 // are one matrix product with the keys. Decoding sequences that begin with the same blocks attend
-// to those together, so that the blocks are read once for all of them; the two parts of a row are
-// joined by their maxima and sums (the online softmax of Milakov and Gimelshein 2018,
+// to those together, so that the blocks are read from memory once for all of them; the two parts of
+// a row are joined by their maxima and sums (the online softmax of Milakov and Gimelshein 2018,
 // arXiv:1805.02867).
 #pragma once
 #include <cstdint>
