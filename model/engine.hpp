@@ -101,8 +101,8 @@ class Engine {
   bool cancel(uint64_t id);
 
   // One prefill chunk or one decode step over all running sequences. Returns what finished in it.
-  // Throws std::runtime_error naming a request whose logits are not finite: give the engine up then,
-  // whose keys and values may be no better.
+  // Throws std::runtime_error naming a request whose logits are not finite: give the engine up
+  // then, whose keys and values may be no better.
   [[nodiscard]] std::vector<Completion> step();
   [[nodiscard]] const std::vector<Delta>& deltas() const;  // of the last step
   [[nodiscard]] bool idle() const;                         // nothing queued, nothing running

@@ -209,7 +209,9 @@ TEST(Engine, MixesAllKindsOfRequestsInAStep) {
     const Completion& c = done.at(r.id);
     if (r.candidates.empty()) {
       EXPECT_EQ(c.finish, r.id % 3 == 0 ? FinishReason::kLength : FinishReason::kScored);
-      if (r.id % 3 == 1) EXPECT_EQ(c.tokens, r.continuation);
+      if (r.id % 3 == 1) {
+        EXPECT_EQ(c.tokens, r.continuation);
+      }
       EXPECT_LT(largest_difference(c.logprobs, exact_logprobs(t, r.prompt, c.tokens, 0.7)),
                 kTolerance)
           << r.id;
