@@ -1,7 +1,7 @@
 #include "cli/row_prompt.hpp"
 
 #include <algorithm>
-#include <exception>
+#include <stdexcept>
 
 #include "model/input_error.hpp"
 

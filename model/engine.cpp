@@ -53,6 +53,7 @@ struct Engine::Impl {
         forward(forward_of(*model, scheduler.kv(), options.max_context)) {}
 
   void step();
+  void measure_memory();
   void want_logits();
   void use_logits(Wanted& wanted, std::span<const float> logits) const;
   void require_finite() const;
@@ -167,6 +168,11 @@ void Engine::Impl::cancel(Sequence& s) {
   if (!rest.text.empty()) cancelled_deltas.push_back(std::move(rest));
 }
 
+void Engine::Impl::measure_memory() {
+  stats.kv_bytes = scheduler.kv().blocks_in_use() * scheduler.kv().block_bytes();
+  stats.prefix_bytes = scheduler.prefix_bytes();
+}
+
 void Engine::Impl::step() {
   deltas.clear();
   const auto begin = std::chrono::steady_clock::now();
@@ -174,6 +180,7 @@ void Engine::Impl::step() {
   scheduler.plan(batch, stats);
   if (batch.tokens.empty()) {
     deltas.swap(cancelled_deltas);
+    measure_memory();
     return;
   }
   want_logits();
@@ -193,8 +200,7 @@ void Engine::Impl::step() {
                           static_cast<double>(batch.tokens.size());
   stats.decode_seconds += spent.count() * decoding;
   stats.prefill_seconds += spent.count() * (1 - decoding);
-  stats.kv_bytes = scheduler.kv().blocks_in_use() * scheduler.kv().block_bytes();
-  stats.prefix_bytes = scheduler.prefix_bytes();
+  measure_memory();
 }
 
 Engine::Engine(std::shared_ptr<const PackedModel> model, std::shared_ptr<const Tokenizer> tokenizer,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 
 #include "model/input_error.hpp"
 #include "model/utf8.hpp"

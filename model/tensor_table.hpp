@@ -1,4 +1,4 @@
-// What the readers of model files check of a file's tensors before any of their data is read:
+// What the readers of model files check of a file's tensors before their weights are read:
 // names, shapes and places. So memory is taken only for a model that is whole, and never for the
 // same bytes twice: what loading takes is bounded by the size of the file.
 #pragma once

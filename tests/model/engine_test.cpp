@@ -171,6 +171,7 @@ TEST(Engine, ACancelledScoreHasTheTokensScoredSoFar) {
   EXPECT_FALSE(engine.cancel(0));
   EXPECT_FALSE(engine.idle());  // until a step returns them
   const auto done = run_all(engine);
+  EXPECT_EQ(engine.stats().kv_bytes, engine.stats().prefix_bytes);  // what they held is free
   EXPECT_EQ(done.at(1).finish, FinishReason::kCancelled);
   EXPECT_TRUE(done.at(1).tokens.empty());
   EXPECT_EQ(done.at(1).prompt_tokens, 10);
