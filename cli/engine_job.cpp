@@ -53,7 +53,6 @@ EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) 
   const at::NoGradGuard no_grad;
   const std::string path = model_or_default(arguments.model);
   const model::ModelFiles files = model::load_model(path);
-  model::check_tensors(files);
 
   EngineJob job;
   job.chat = chat_template_for(input, arguments.chat_format, files);

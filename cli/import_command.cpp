@@ -18,7 +18,6 @@ struct ImportArguments {
 
 void run_import(const ImportArguments& arguments) {
   const model::ModelFiles files = model::load_model(arguments.model);
-  model::check_tensors(files);
   model::save_hf_directory(files, arguments.directory);
   if (arguments.json) {
     std::cout << json_line({{"model", arguments.model},

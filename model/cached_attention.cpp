@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "model/grow.hpp"
 #include "model/kernels.hpp"
 
 namespace charter::model {
@@ -18,9 +19,6 @@ struct Scratch {
 // Each thread's own, kept from tile to tile.
 Scratch& scratch(int64_t rows, int64_t d, int64_t keys) {
   thread_local Scratch s;
-  const auto grow = [](std::vector<float>& v, int64_t n) {
-    if (v.size() < static_cast<size_t>(n)) v.resize(static_cast<size_t>(n));
-  };
   grow(s.q, rows * d);
   grow(s.scores, rows * keys);
   grow(s.out, rows * d);

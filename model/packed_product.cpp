@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/grow.hpp"
 #include "model/kernels.hpp"
 
 namespace charter::model {

@@ -9,11 +9,6 @@
 
 namespace charter::model {
 
-template <typename T>
-void grow(std::vector<T>& v, int64_t n) {
-  if (v.size() < static_cast<size_t>(n)) v.resize(static_cast<size_t>(n));
-}
-
 class PackedProduct {
  public:
   // Makes room for `rows` rows of any of the model's products. Before the team starts.

@@ -18,6 +18,11 @@ int64_t common_beginning(const Tokens& a, const Tokens& b) {
          a.begin();
 }
 
+// The segment that `own` follows; without rows where it follows none.
+Segment beginning(const std::vector<Segment>& segments, const Segment& own) {
+  return own.prefix < 0 ? Segment{} : segments[static_cast<size_t>(own.prefix)];
+}
+
 void check(std::span<const Tokens> sequences) {
   if (sequences.empty()) {
     throw std::invalid_argument("sequences: got none, expected at least one");
@@ -83,16 +88,14 @@ int64_t shared_beginning(const Tokens& a, const Tokens& b) {
 
 int64_t PackedSequences::row(size_t sequence, int64_t token) const {
   const Segment& own = segments[ends[sequence]];
-  if (own.prefix < 0) return own.begin + token;
-  const Segment& shared = segments[static_cast<size_t>(own.prefix)];
+  const Segment shared = beginning(segments, own);
   const int64_t n = shared.end - shared.begin;
   return token < n ? shared.begin + token : own.begin + token - n;
 }
 
 int64_t PackedSequences::length(size_t sequence) const {
   const Segment& own = segments[ends[sequence]];
-  if (own.prefix < 0) return own.end - own.begin;
-  const Segment& shared = segments[static_cast<size_t>(own.prefix)];
+  const Segment shared = beginning(segments, own);
   return own.end - own.begin + shared.end - shared.begin;
 }
 
