@@ -1,20 +1,13 @@
 #include "store/checkpoint.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <memory>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "store/ledger.hpp"
+#include "store/manifest.hpp"
 
 namespace charter::store {
 
@@ -22,46 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char* kManifest = "manifest.json";
-constexpr int kManifestFormat = 1;
-
-[[noreturn]] void fail(const fs::path& path, const char* what) {
-  throw std::runtime_error("checkpoint " + path.string() + ": " + what + ": " +
-                           std::strerror(errno));
-}
-
-void sync_path(const fs::path& path, int flags) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) fail(path, "open");
-  const int code = ::fsync(fd);
-  ::close(fd);
-  if (code != 0) fail(path, "fsync");
-}
-
-std::string hexadecimal(XXH64_hash_t hash) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
-}
-
-// Size and checksum of a file, read in blocks: a checkpoint can be larger than memory. Nothing:
-// unreadable.
-std::optional<std::pair<uintmax_t, std::string>> measure(const fs::path& path) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              &XXH3_freeState);
-  if (file == nullptr || state == nullptr) return std::nullopt;
-  XXH3_64bits_reset(state.get());
-  std::vector<char> block(1 << 20);
-  uintmax_t size = 0;
-  while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
-    XXH3_64bits_update(state.get(), block.data(), count);
-    size += count;
-  }
-  if (std::ferror(file.get())) return std::nullopt;
-  return std::pair{size, hexadecimal(XXH3_64bits_digest(state.get()))};
-}
 
 // ckpt-<lineage>-<version>, nothing else.
 std::optional<CheckpointVersion> parse_name(const std::string& name) {
@@ -77,56 +30,6 @@ std::optional<CheckpointVersion> parse_name(const std::string& name) {
 
 std::string directory_name(CheckpointVersion at) {
   return "ckpt-" + std::to_string(at.lineage) + "-" + std::to_string(at.version);
-}
-
-std::string text_checksum(const std::string& text) {
-  return hexadecimal(XXH3_64bits(text.data(), text.size()));
-}
-
-// The manifest holds the checksum of itself without that field.
-std::optional<json> read_manifest(const fs::path& dir) {
-  std::ifstream in(dir / kManifest);
-  if (!in) return std::nullopt;
-  json manifest = json::parse(in, nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("xxh3")) return std::nullopt;
-  const json sum = manifest["xxh3"];
-  manifest.erase("xxh3");
-  const bool usable = sum == text_checksum(manifest.dump()) &&
-                      manifest.value("format", json()) == kManifestFormat &&
-                      manifest.contains("files") && manifest["files"].is_array() &&
-                      manifest.contains("meta");
-  if (!usable) return std::nullopt;
-  return manifest;
-}
-
-void write_manifest(const fs::path& dir, CheckpointVersion at, const json& meta) {
-  json files = json::array();
-  std::set<fs::path> paths;
-  for (const auto& entry : fs::recursive_directory_iterator(dir)) {
-    if (entry.is_regular_file()) paths.insert(entry.path());
-    if (entry.is_directory()) sync_path(entry.path(), O_RDONLY | O_DIRECTORY);
-  }
-  for (const fs::path& path : paths) {
-    sync_path(path, O_RDONLY);
-    const auto measured = measure(path);
-    if (!measured) fail(path, "read");
-    files.push_back({{"name", path.lexically_relative(dir).generic_string()},
-                     {"bytes", measured->first},
-                     {"xxh3", measured->second}});
-  }
-  json manifest = {{"format", kManifestFormat},
-                   {"lineage", at.lineage},
-                   {"version", at.version},
-                   {"files", files},
-                   {"meta", meta}};
-  manifest["xxh3"] = text_checksum(manifest.dump());
-  {
-    std::ofstream out(dir / kManifest);
-    out << manifest.dump(2) << '\n';
-    if (!out.flush()) fail(dir / kManifest, "write");
-  }
-  sync_path(dir / kManifest, O_RDONLY);
-  sync_path(dir, O_RDONLY | O_DIRECTORY);
 }
 
 // Everything named as a checkpoint, sound or not.
@@ -159,7 +62,7 @@ fs::path CheckpointStore::commit(CheckpointVersion at,
   fs::create_directory(temp);
   try {
     write(temp);
-    write_manifest(temp, at, meta);
+    Manifest::write(temp, {{"lineage", at.lineage}, {"version", at.version}, {"meta", meta}});
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(temp, ignored);
@@ -173,7 +76,7 @@ fs::path CheckpointStore::commit(CheckpointVersion at,
     fs::rename(target, old);
   }
   fs::rename(temp, target);
-  sync_path(dir_, O_RDONLY | O_DIRECTORY);
+  sync_path(dir_);
   sound_[at] = true;  // measured for its manifest
   prune();
   return target;
@@ -182,31 +85,16 @@ fs::path CheckpointStore::commit(CheckpointVersion at,
 std::vector<Checkpoint> CheckpointStore::list() const {
   std::vector<Checkpoint> found;
   for (const auto& [at, path] : newest_first(dir_)) {
-    if (const auto manifest = read_manifest(path))
-      found.push_back({.at = at, .path = path, .meta = (*manifest)["meta"]});
+    if (const auto manifest = Manifest::read(path))
+      found.push_back({.at = at, .path = path, .meta = manifest->facts().value("meta", json())});
   }
   std::reverse(found.begin(), found.end());
   return found;
 }
 
 std::string CheckpointStore::verify(const fs::path& checkpoint) {
-  const auto manifest = read_manifest(checkpoint);
-  if (!manifest) return "manifest.json is missing or not readable";
-  for (const json& file : (*manifest)["files"]) {
-    const std::string name = file.value("name", "");
-    const auto measured = measure(checkpoint / name);
-    if (!measured) return name + ": missing or not readable";
-    const uintmax_t bytes = file.value("bytes", uintmax_t{0});
-    if (measured->first != bytes) {
-      return name + ": " + std::to_string(measured->first) + " bytes, expected " +
-             std::to_string(bytes);
-    }
-    const std::string sum = file.value("xxh3", "");
-    if (measured->second != sum) {
-      return name + ": checksum " + measured->second + ", expected " + sum;
-    }
-  }
-  return {};
+  const auto manifest = Manifest::read(checkpoint);
+  return manifest ? manifest->check_all() : "manifest.json is missing or not readable";
 }
 
 LatestCheckpoint CheckpointStore::latest() {
@@ -219,12 +107,26 @@ LatestCheckpoint CheckpointStore::latest() {
     const std::string wrong = verify(path);
     sound_[at] = wrong.empty();
     if (wrong.empty()) {
-      result.checkpoint = {.at = at, .path = path, .meta = (*read_manifest(path))["meta"]};
+      result.checkpoint = {
+          .at = at, .path = path, .meta = Manifest::read(path)->facts().value("meta", json())};
       break;
     }
     result.warnings.push_back(path.filename().string() + ": skipped, " + wrong);
   }
   return result;
+}
+
+std::optional<Checkpoint> CheckpointStore::unknown_to(const Ledger& ledger,
+                                                      const std::string& model) const {
+  std::set<CheckpointVersion> known;
+  for (const VersionRow& row : ledger.versions(model)) known.insert({row.lineage, row.version});
+  auto checkpoints = list();
+  for (auto each = checkpoints.rbegin(); each != checkpoints.rend(); ++each) {
+    if (known.contains(each->at)) return std::nullopt;
+    // A damaged one was skipped by a restore, which took its version back.
+    if (verify(each->path).empty()) return *each;
+  }
+  return std::nullopt;
 }
 
 void CheckpointStore::prune() {

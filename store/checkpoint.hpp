@@ -19,6 +19,8 @@
 
 namespace charter::store {
 
+class Ledger;
+
 struct CheckpointVersion {
   int64_t lineage = 0;
   int64_t version = 0;
@@ -55,6 +57,10 @@ class CheckpointStore {
   [[nodiscard]] LatestCheckpoint latest();
   // Complete ones, oldest first, without reading their files.
   [[nodiscard]] std::vector<Checkpoint> list() const;
+  // The newest sound one, if the ledger has no version of it for `model`. A ledger is never behind
+  // a checkpoint: this one has lost what it knew of it. Nothing: all is in order.
+  [[nodiscard]] std::optional<Checkpoint> unknown_to(const Ledger& ledger,
+                                                     const std::string& model) const;
   // Empty: sound. Otherwise what is wrong, in one line.
   [[nodiscard]] static std::string verify(const std::filesystem::path& checkpoint);
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "store/ledger.hpp"
 #include "tests/store/temp_dir.hpp"
 
 namespace charter::store {
@@ -192,6 +193,25 @@ TEST_F(CheckpointTest, AKillWhileWritingLeavesTheOneBefore) {
   commit(0, 3);
   EXPECT_TRUE(store.latest().warnings.empty());
   EXPECT_FALSE(fs::exists(dir / "tmp-ckpt-0-2"));
+}
+
+TEST_F(CheckpointTest, OneThatTheLedgerHasNoVersionOfIsFound) {
+  Ledger ledger = Ledger::open(temp.path() / "ledger.sqlite", "run");
+  const auto knows = [&](int64_t lineage, int64_t version) {
+    ledger.add_version({.model = "policy", .lineage = lineage, .version = version});
+  };
+  EXPECT_FALSE(store.unknown_to(ledger, "policy"));
+  commit(1, 2);
+  ASSERT_TRUE(store.unknown_to(ledger, "policy"));
+  knows(1, 2);
+  EXPECT_FALSE(store.unknown_to(ledger, "policy"));
+  EXPECT_TRUE(store.unknown_to(ledger, "pm"));  // each model has versions of its own
+  const fs::path newest = commit(2, 1);         // another lineage's
+  ASSERT_TRUE(store.unknown_to(ledger, "policy"));
+  EXPECT_EQ(store.unknown_to(ledger, "policy")->path, newest);
+  // A restore skips a damaged one, and takes its version back with those after it.
+  put(newest / "policy.bin", "damaged");
+  EXPECT_FALSE(store.unknown_to(ledger, "policy"));
 }
 
 TEST_F(CheckpointTest, ForeignNamesAreIgnored) {
