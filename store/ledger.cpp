@@ -10,11 +10,14 @@ void Ledger::batch(const std::function<void()>& work) {
   db.execute("BEGIN IMMEDIATE");
   try {
     work();
+    const std::string commits = std::to_string(impl_->commits + 1);
+    db.query("INSERT OR REPLACE INTO meta(key, value) VALUES('commits', ?)").bind(commits).run();
     db.execute("COMMIT");
   } catch (...) {
     if (db.in_transaction()) db.execute("ROLLBACK");
     throw;
   }
+  impl_->count.write(++impl_->commits);
 }
 
 size_t Ledger::add_work(std::span<const WorkItem> items) {
@@ -87,11 +90,14 @@ void Ledger::mark_trained(const std::string& model, int64_t lineage, int64_t ver
 }
 
 void Ledger::quarantine(int64_t id, const std::string& reason) {
-  impl_->db
-      .query("UPDATE work SET state = 'quarantined', reason = ? WHERE id = ? AND state = 'pending'")
-      .bind(reason)
-      .bind(id)
-      .run();
+  batch([&] {
+    impl_->db
+        .query(
+            "UPDATE work SET state = 'quarantined', reason = ? WHERE id = ? AND state = 'pending'")
+        .bind(reason)
+        .bind(id)
+        .run();
+  });
 }
 
 // selected: a query for the ids of `work`.

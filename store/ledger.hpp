@@ -122,22 +122,30 @@ class WriterLock {
 // Whether a process holds the writer's lock of this database now.
 [[nodiscard]] bool has_writer(const std::filesystem::path& database);
 
+// What the caller knows of a database that it opens.
+struct Expected {
+  bool exists = false;  // missing or empty is an error
+  int64_t commits = 0;  // fewer are an error
+};
+
 class Ledger {
  public:
   // Creates the database if it is missing (its directory must exist) or checks that it is sound, of
-  // this schema version and of this run.
+  // this schema version and of this run, and that it has lost no commit that `expected` or the
+  // count beside it (ledger.sqlite.commits) knows of. A database that is refused stays as it is,
+  // with its log.
   [[nodiscard]] static Ledger open(const std::filesystem::path& path, const std::string& run_id);
   // With the lock of `path` taken before.
   [[nodiscard]] static Ledger open(const std::filesystem::path& path, const std::string& run_id,
-                                   WriterLock lock);
+                                   WriterLock lock, const Expected& expected = {});
   [[nodiscard]] static Ledger open_read_only(const std::filesystem::path& path);
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
-  // One transaction around everything `work` does; all of it or, after an exception, nothing. A
-  // commit costs an fsync, so the ledger's actor puts what arrived together into one batch. Batches
-  // nest.
+  // One transaction around everything `work` does; all of it or, after an exception, nothing. Every
+  // method that writes is one by itself. A commit costs an fsync, so the ledger's actor puts what
+  // arrived together into one batch. Batches nest.
   void batch(const std::function<void()>& work);
 
   // Items that exist already are left as they are. Returns how many are new.
@@ -178,6 +186,14 @@ class Ledger {
   [[nodiscard]] std::vector<VersionRow> versions(const std::string& model) const;
   // Unix seconds of the newest record or version; 0: none yet.
   [[nodiscard]] double last_activity() const;
+  // Transactions that changed it since it was made.
+  [[nodiscard]] int64_t commits() const;
+  // Moves what the log holds into the database file, as far as readers allow; truncate: waits for
+  // them a few seconds and empties the log.
+  void fold_log(bool truncate);
+  // A copy of one state of the database in a new file, with its count of commits beside it. A
+  // writer is not held up.
+  void copy_to(const std::filesystem::path& target) const;
   void set_meta(const std::string& key, const std::string& value);
   [[nodiscard]] std::optional<std::string> meta(const std::string& key) const;
 

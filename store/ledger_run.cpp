@@ -51,22 +51,25 @@ int64_t Ledger::raise_lineage() {
 }
 
 void Ledger::set_stage(const StageRow& stage) {
-  impl_->db
-      .query(
-          "INSERT INTO stages(name, state, reason, planned_seconds, spent_seconds, started, ended, "
-          "detail) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET "
-          "state = excluded.state, reason = excluded.reason, "
-          "planned_seconds = excluded.planned_seconds, spent_seconds = excluded.spent_seconds, "
-          "started = excluded.started, ended = excluded.ended, detail = excluded.detail")
-      .bind(stage.name)
-      .bind(std::string_view(charter::store::name(stage.state)))
-      .bind(stage.reason)
-      .bind(stage.planned_seconds)
-      .bind(stage.spent_seconds)
-      .bind(stage.started)
-      .bind(stage.ended)
-      .bind(stage.detail)
-      .run();
+  batch([&] {
+    impl_->db
+        .query(
+            "INSERT INTO stages(name, state, reason, planned_seconds, spent_seconds, started, "
+            "ended, "
+            "detail) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET "
+            "state = excluded.state, reason = excluded.reason, "
+            "planned_seconds = excluded.planned_seconds, spent_seconds = excluded.spent_seconds, "
+            "started = excluded.started, ended = excluded.ended, detail = excluded.detail")
+        .bind(stage.name)
+        .bind(std::string_view(charter::store::name(stage.state)))
+        .bind(stage.reason)
+        .bind(stage.planned_seconds)
+        .bind(stage.spent_seconds)
+        .bind(stage.started)
+        .bind(stage.ended)
+        .bind(stage.detail)
+        .run();
+  });
 }
 
 std::optional<StageRow> Ledger::stage(const std::string& name) const {
@@ -84,10 +87,12 @@ std::vector<StageRow> Ledger::stages() const {
 }
 
 void Ledger::add_event(const std::string& level, const std::string& text) {
-  impl_->db.query("INSERT INTO events(time, level, text) VALUES(" CHARTER_SQL_NOW ", ?, ?)")
-      .bind(level)
-      .bind(text)
-      .run();
+  batch([&] {
+    impl_->db.query("INSERT INTO events(time, level, text) VALUES(" CHARTER_SQL_NOW ", ?, ?)")
+        .bind(level)
+        .bind(text)
+        .run();
+  });
 }
 
 std::vector<EventRow> Ledger::events(size_t newest) const {
@@ -100,16 +105,18 @@ std::vector<EventRow> Ledger::events(size_t newest) const {
 }
 
 void Ledger::add_version(const VersionRow& version) {
-  impl_->db
-      .query(
-          "INSERT OR REPLACE INTO versions(model, lineage, version, path, stats, created) "
-          "VALUES(?, ?, ?, ?, ?, " CHARTER_SQL_NOW ")")
-      .bind(version.model)
-      .bind(version.lineage)
-      .bind(version.version)
-      .bind(version.path)
-      .bind(version.stats)
-      .run();
+  batch([&] {
+    impl_->db
+        .query(
+            "INSERT OR REPLACE INTO versions(model, lineage, version, path, stats, created) "
+            "VALUES(?, ?, ?, ?, ?, " CHARTER_SQL_NOW ")")
+        .bind(version.model)
+        .bind(version.lineage)
+        .bind(version.version)
+        .bind(version.path)
+        .bind(version.stats)
+        .run();
+  });
 }
 
 std::vector<VersionRow> Ledger::versions(const std::string& model) const {
@@ -126,10 +133,12 @@ std::vector<VersionRow> Ledger::versions(const std::string& model) const {
 }
 
 void Ledger::set_meta(const std::string& key, const std::string& value) {
-  impl_->db.query("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)")
-      .bind(key)
-      .bind(value)
-      .run();
+  batch([&] {
+    impl_->db.query("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)")
+        .bind(key)
+        .bind(value)
+        .run();
+  });
 }
 
 double Ledger::last_activity() const {

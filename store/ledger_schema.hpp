@@ -1,9 +1,11 @@
 // The ledger's tables, and what its source files share. Part of ledger.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 
+#include "store/commit_count.hpp"
 #include "store/ledger.hpp"
 #include "store/sqlite.hpp"
 
@@ -50,9 +52,11 @@ inline constexpr const char* kLedgerTables = R"sql(
 
 struct Ledger::Impl {
   Impl(WriterLock writer, const std::filesystem::path& path, bool read_only)
-      : lock(std::move(writer)), db(path, read_only) {}
+      : lock(std::move(writer)), db(path, read_only), count(path) {}
   WriterLock lock;  // before db: released after it is closed
   mutable Database db;
+  int64_t commits = 0;  // as committed
+  CommitCount count;
 };
 
 // The state of that name, of an enum whose last is `last`.

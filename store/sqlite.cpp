@@ -101,4 +101,17 @@ void Database::execute(const std::string& sql) {
   }
 }
 
+void Database::fold_log_on_close(bool fold) {
+  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, fold ? 0 : 1, nullptr);
+}
+
+void Database::copy_to(const std::filesystem::path& target) {
+  Database copy(target, false);
+  sqlite3_backup* backup = sqlite3_backup_init(copy.handle_.get(), "main", handle_.get(), "main");
+  if (backup == nullptr) fail(copy.path_, sqlite3_errmsg(copy.handle_.get()));
+  const int code = sqlite3_backup_step(backup, -1);  // all of it: one state of the database
+  sqlite3_backup_finish(backup);
+  if (code != SQLITE_DONE) fail(copy.path_, sqlite3_errstr(code));
+}
+
 }  // namespace charter::store

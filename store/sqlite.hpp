@@ -53,6 +53,12 @@ class Database {
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
+  // Whether the last connection to close moves the log into the database and deletes it, as SQLite
+  // does by itself. Otherwise closing leaves both files as they are.
+  void fold_log_on_close(bool fold);
+  // The database as it is now, written to a new file; a writer is not held up.
+  void copy_to(const std::filesystem::path& target);
+
  private:
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
