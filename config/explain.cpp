@@ -14,6 +14,7 @@ std::string accepted(const Field&, const KeyInfo& info) {
   if constexpr (std::is_same_v<Field, bool>) {
     return "true or false";
   } else if constexpr (std::is_same_v<Field, std::string>) {
+    if (info.path) return "path, relative to the file that names it";
     std::string text;
     for (const std::string& choice : info.choices) text += (text.empty() ? "" : ", ") + choice;
     return text.empty() ? "text" : text;

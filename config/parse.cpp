@@ -100,9 +100,16 @@ std::string type_of(const Entry& entry) {
   return "a date or time";
 }
 
+// Absolute, without dots and without a slash at its end, so that two spellings of a path are equal.
+std::string resolved(const std::filesystem::path& path) {
+  const auto normal = std::filesystem::absolute(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).string();
+}
+
 // Writes entries into one field after another, with the checks of a single key.
 struct Reader {
   const Entries& entries;
+  std::filesystem::path folder;  // of the file: its relative paths begin there
 
   template <class Field>
   void operator()(const char* section, const char* key, Field& field, const KeyInfo& info) const {
@@ -116,6 +123,9 @@ struct Reader {
     };
     if constexpr (std::is_same_v<Field, std::string>) {
       read_text(entry, field, info, refuse);
+      if (info.path && !field.empty())
+        field = resolved(entry.where.starts_with("--set") ? std::filesystem::path(field)
+                                                          : folder / field);
     } else if constexpr (std::is_same_v<Field, bool>) {
       const auto* value = entry.node == nullptr ? nullptr : entry.node->as_boolean();
       if (value == nullptr) return refuse("true or false");
@@ -185,8 +195,9 @@ RunConfig parse_config(const std::string& text, const std::string& source,
   for (const std::string& override : overrides) add_override(override, tables, entries);
 
   RunConfig config;
-  for_each_key(config, Reader{entries});
-  if (config.models.base.empty()) config.models.base = default_model;
+  for_each_key(config, Reader{entries, std::filesystem::path(source).parent_path()});
+  if (config.models.base.empty() && !default_model.empty())
+    config.models.base = resolved(default_model);
   check_combinations(config, [&](const std::string& key) {
     const auto found = entries.find(key);
     return found == entries.end() ? source : found->second.where;
@@ -205,7 +216,9 @@ RunConfig load_config(const std::filesystem::path& file, const std::vector<std::
   }
   if (in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
   if (in.bad() || text.fail()) throw ConfigError(file.string() + ": cannot read");
-  return parse_config(text.str(), file.string(), overrides, default_model);
+  RunConfig config = parse_config(text.str(), file.string(), overrides, default_model);
+  config.run.root = resolved(config.run.root);
+  return config;
 }
 
 }  // namespace charter::config

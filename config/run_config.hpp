@@ -160,11 +160,13 @@ struct ConfigError : std::runtime_error {
 
 // Strict: an unknown key is an error with the nearest known key. `overrides` are
 // "section.key=value" (TOML values; a bare word counts as a string). Empty models.base takes
-// CHARTER_MODEL's value, given as `default_model`; paths are relative to the working directory.
-// Checks ranges and combinations.
+// CHARTER_MODEL's value, given as `default_model`. Paths come back absolute: those of models.* and
+// data.* are relative to the file that names them, overrides, run.root and the default model to the
+// working directory. Checks ranges and combinations.
 [[nodiscard]] RunConfig load_config(const std::filesystem::path& file,
                                     const std::vector<std::string>& overrides,
                                     const std::string& default_model);
+// source: the file's path, for messages and relative paths. run.root is left as it stands.
 [[nodiscard]] RunConfig parse_config(const std::string& toml, const std::string& source,
                                      const std::vector<std::string>& overrides,
                                      const std::string& default_model);

@@ -14,6 +14,7 @@ struct KeyInfo {
   double min = -1e300, max = 1e300;       // numbers, inclusive
   std::vector<std::string> choices = {};  // strings; empty: any
   bool on_resume = false;                 // a resumed run may change it
+  bool path = false;                      // a file or directory: relative to the file that names it
 };
 
 // Calls visit(section, key, reference to the field, info) for every key, in the order of the file.
@@ -26,15 +27,16 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("run", "seed", c.run.seed,
         KeyInfo{.help = "every random choice derives from it", .min = 0, .max = 9e15});
 
-  visit(
-      "models", "base", c.models.base,
-      KeyInfo{.help =
-                  "pre-trained model, GGUF file or Hugging Face directory; empty: CHARTER_MODEL"});
+  visit("models", "base", c.models.base,
+        KeyInfo{.help = "pre-trained model, GGUF file or Hugging Face directory; empty: "
+                        "CHARTER_MODEL",
+                .path = true});
   visit("models", "helpful", c.models.helpful,
-        KeyInfo{.help = "writes answers, critiques and revisions; empty: base"});
-  visit("models", "judge", c.models.judge, KeyInfo{.help = "labels pairs; empty: base"});
+        KeyInfo{.help = "writes answers, critiques and revisions; empty: base", .path = true});
+  visit("models", "judge", c.models.judge,
+        KeyInfo{.help = "labels pairs; empty: base", .path = true});
   visit("models", "pm_init", c.models.pm_init,
-        KeyInfo{.help = "start of the preference model; empty: base"});
+        KeyInfo{.help = "start of the preference model; empty: base", .path = true});
   visit("models", "policy_format", c.models.policy_format,
         KeyInfo{.help = "chat format of training, RL, PM and serving",
                 .choices = {"chatml", "llama3", "mistral", "plain"}});
@@ -43,26 +45,23 @@ void for_each_key(Config& c, Visit&& visit) {
       KeyInfo{
           .help = "longest prompt and response together", .unit = "tokens", .min = 64, .max = 1e6});
 
-  const std::string authored = "; empty: the project's authored file";
+  const auto data = [](const std::string& help) {
+    return KeyInfo{.help = help + "; empty: the project's authored file", .path = true};
+  };
   visit("data", "constitution", c.data.constitution,
-        KeyInfo{.help = "principles, TOML or the paper's JSON directory" + authored});
+        data("principles, TOML or the paper's JSON directory"));
   visit("data", "critique_fewshot", c.data.critique_fewshot,
-        KeyInfo{.help = "critique and revision examples (jsonl, the paper's json)" + authored});
+        data("critique and revision examples (jsonl, the paper's json)"));
   visit("data", "feedback_fewshot", c.data.feedback_fewshot,
-        KeyInfo{.help = "multiple-choice examples (jsonl, the paper's json)" + authored});
+        data("multiple-choice examples (jsonl, the paper's json)"));
   visit("data", "red_team", c.data.red_team,
-        KeyInfo{.help = "red-team prompts (jsonl, instruction json, csv, txt, hh-rlhf jsonl.gz)" +
-                        authored});
-  visit("data", "helpful", c.data.helpful,
-        KeyInfo{.help = "helpful prompts (as red_team)" + authored});
-  visit("data", "pmp", c.data.pmp,
-        KeyInfo{.help = "scored answers (jsonl, Stack Exchange Posts.xml)" + authored});
+        data("red-team prompts (jsonl, instruction json, csv, txt, hh-rlhf jsonl.gz)"));
+  visit("data", "helpful", c.data.helpful, data("helpful prompts (as red_team)"));
+  visit("data", "pmp", c.data.pmp, data("scored answers (jsonl, Stack Exchange Posts.xml)"));
   visit("data", "helpfulness", c.data.helpfulness,
-        KeyInfo{.help =
-                    "helpfulness comparisons (jsonl, PandaLM json, hh-rlhf jsonl.gz)" + authored});
+        data("helpfulness comparisons (jsonl, PandaLM json, hh-rlhf jsonl.gz)"));
   visit("data", "harmlessness_eval", c.data.harmlessness_eval,
-        KeyInfo{.help = "labelled harmlessness pairs the judge is measured on (as helpfulness)" +
-                        authored});
+        data("labelled harmlessness pairs the judge is measured on (as helpfulness)"));
 
   visit("actors", "rollout", c.actors.rollout,
         KeyInfo{.help = "rollout actors", .min = 1, .max = 64, .on_resume = true});

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include "config/machine.hpp"
 #include "config/nearest.hpp"
 #include "config/run_config.hpp"
+#include "config/schema.hpp"
 
 namespace charter::config {
 namespace {
@@ -40,8 +42,49 @@ TEST(ParseConfig, ReadsEveryTypeOfValue) {
 TEST(ParseConfig, EmptyFileHasTheDefaults) { EXPECT_EQ(to_toml(parse("")), to_toml(RunConfig{})); }
 
 TEST(ParseConfig, EmptyBaseTakesTheDefaultModel) {
-  EXPECT_EQ(parse_config("", "f", {}, "m.gguf").models.base, "m.gguf");
-  EXPECT_EQ(parse_config("[models]\nbase = \"x\"", "f", {}, "m.gguf").models.base, "x");
+  EXPECT_EQ(parse_config("", "f", {}, "/m.gguf").models.base, "/m.gguf");
+  EXPECT_EQ(parse_config("", "f", {}, "").models.base, "");
+  EXPECT_EQ(parse_config("[models]\nbase = \"/x\"", "f", {}, "/m.gguf").models.base, "/x");
+}
+
+TEST(ParseConfig, PathsOfAFileBeginAtTheFileOthersAtTheWorkingDirectory) {
+  const std::string here = std::filesystem::current_path().string();
+  const auto c = parse_config(
+      "[models]\nbase = \"m/base\"\njudge = \"../judge/\"\n[data]\nred_team = \"/abs/./r.txt\"\n"
+      "helpful = \"h.txt\"\npmp = \"\"\n",
+      "/a/b/run.toml", {"models.pm_init=m/init", "data.helpful=h.txt"}, "");
+  EXPECT_EQ(c.models.base, "/a/b/m/base");
+  EXPECT_EQ(c.models.judge, "/a/judge");  // as a resume compares it
+  EXPECT_EQ(c.models.helpful, "");
+  EXPECT_EQ(c.models.pm_init, here + "/m/init");
+  EXPECT_EQ(c.data.red_team, "/abs/r.txt");
+  EXPECT_EQ(c.data.helpful, here + "/h.txt");
+  EXPECT_EQ(c.data.pmp, "");
+  EXPECT_EQ(parse_config("[models]\nbase = \"m\"", "run.toml", {}, "").models.base, here + "/m");
+  EXPECT_EQ(parse_config("", "/a/run.toml", {}, "m.gguf").models.base, here + "/m.gguf");
+}
+
+// Every key that names a file is one of these two sections', and all of them are resolved.
+TEST(ParseConfig, EveryPathKeyIsResolved) {
+  std::vector<std::string> names;
+  RunConfig config;
+  for_each_key(config, [&](const char* section, const char* key, auto&, const KeyInfo& info) {
+    if (info.path) names.push_back(std::string(section) + "." + key);
+  });
+  EXPECT_EQ(names, (std::vector<std::string>{"models.base", "models.helpful", "models.judge",
+                                             "models.pm_init", "data.constitution",
+                                             "data.critique_fewshot", "data.feedback_fewshot",
+                                             "data.red_team", "data.helpful", "data.pmp",
+                                             "data.helpfulness", "data.harmlessness_eval"}));
+}
+
+TEST(LoadConfig, TheRootOfRunsIsOfTheWorkingDirectory) {
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("charter_root_" + std::to_string(::getpid()) + ".toml");
+  std::ofstream(file) << "[run]\nroot = \"x/../runs\"\n";
+  EXPECT_EQ(load_config(file, {}, "").run.root, std::filesystem::current_path() / "runs");
+  EXPECT_EQ(load_config(file, {"run.root=/r/"}, "").run.root, "/r");
+  std::filesystem::remove(file);
 }
 
 TEST(ParseConfig, NamesFileLineAndNearestKey) {
@@ -152,12 +195,12 @@ TEST(ParseConfig, RefusesCombinationsThatCannotWork) {
 TEST(ParseConfig, OverridesWinOverTheFile) {
   const RunConfig c =
       parse("[rl]\nbatch = 8\n", {"rl.batch=4", "rl.batch=2", "run.name=night", "run.root=\"x y\"",
-                                  "lora.enabled=false", "models.judge=dir/model"});
+                                  "lora.enabled=false", "models.judge=/dir/model"});
   EXPECT_EQ(c.rl.batch, 2);
   EXPECT_EQ(c.run.name, "night");
   EXPECT_EQ(c.run.root, "x y");
   EXPECT_FALSE(c.lora.enabled);
-  EXPECT_EQ(c.models.judge, "dir/model");
+  EXPECT_EQ(c.models.judge, "/dir/model");
 }
 
 TEST(ParseConfig, AnOverrideOfAStringTakesTheWordAsItStands) {

@@ -37,7 +37,8 @@ TEST(Print, RoundTripsEveryKey) {
     } else if constexpr (std::is_same_v<Field, std::string>) {
       if (!info.choices.empty()) field = info.choices.back();
       if (info.choices.empty() && std::string(key) != "address") {
-        field = "a \"quoted\" \\ \t \x01 \xc3\xa9 " + std::to_string(n);
+        field = std::string(info.path ? "/" : "") + "a \"quoted\" \\ \t \x01 \xc3\xa9 " +
+                std::to_string(n);
       }
     } else if constexpr (std::is_integral_v<Field>) {
       if (std::string(key) != "minibatches") field += 1;
