@@ -13,9 +13,9 @@ class ShippedFile : public testing::TestWithParam<const char*> {};
 
 TEST_P(ShippedFile, LoadsUnderItsOwnName) {
   const std::string name = GetParam();
-  const RunConfig c = load_config(kFolder / (name + ".toml"), {}, "model.gguf");
+  const RunConfig c = load_config(kFolder / (name + ".toml"), {}, "/model.gguf");
   EXPECT_EQ(c.run.name, name);
-  EXPECT_EQ(c.models.base, "model.gguf");
+  EXPECT_EQ(c.models.base, "/model.gguf");
   EXPECT_EQ(to_toml(parse_config(to_toml(c), "printed", {}, "")), to_toml(c));
 }
 
