@@ -115,8 +115,9 @@ struct LinkStats {
 };
 
 // Every method may be called from any thread and returns without waiting for the network, except
-// bind, connect and close, which wait for the transport's thread and may not be called from an
-// event. An unknown LinkId or PeerId is a normal outcome: a peer can leave at any moment.
+// bind, connect and close, which wait for the transport's thread. bind and connect may not be
+// called from an event; a link closed from an event closes once the event has returned. An unknown
+// LinkId or PeerId is a normal outcome: a peer can leave at any moment.
 class Transport {
  public:
   virtual ~Transport() = default;

@@ -56,8 +56,7 @@ void ZmqTransport::Loop::enqueue(std::function<void()> command) {
 // The error comes back as text and is thrown on the caller's thread: it is the caller's error.
 void ZmqTransport::Loop::call(const std::function<void()>& command) {
   if (std::this_thread::get_id() == thread_.get_id()) {
-    throw std::invalid_argument(
-        "bind, connect, close: called from an event, expected another thread");
+    throw std::invalid_argument("bind, connect: called from an event, expected another thread");
   }
   auto done = std::make_shared<std::promise<std::string>>();
   auto error = done->get_future();
@@ -130,7 +129,7 @@ void ZmqTransport::Loop::publish_stats() {
 
 void ZmqTransport::Loop::add_port(LinkId link, LinkEndpoint::Side side, LinkOptions options,
                                   const std::string& address, LinkEvents events) {
-  lost_[link] = events.lost;
+  auto lost = events.lost;
   auto port = std::make_unique<ZmqPort>(context_, side, std::move(options), address,
                                         gated(link, std::move(events)), now());
   {
@@ -138,6 +137,7 @@ void ZmqTransport::Loop::add_port(LinkId link, LinkEndpoint::Side side, LinkOpti
     shared_[link].address = port->address();
   }
   ports_.emplace(link, std::move(port));
+  lost_.emplace(link, std::move(lost));  // of a link that could not open nothing is kept
 }
 
 LinkId ZmqTransport::Loop::open(LinkEndpoint::Side side, LinkOptions options,
@@ -160,15 +160,21 @@ void ZmqTransport::Loop::post(LinkId link, std::function<void(LinkEndpoint&, Tim
 }
 
 void ZmqTransport::Loop::close(LinkId link) {
-  call([this, link] {
-    const auto port = ports_.find(link);
-    if (port == ports_.end()) return;
-    port->second->endpoint().close(now());
-    ports_.erase(port);
-    lost_.erase(link);
-    const std::lock_guard lock(mutex_);
-    shared_.erase(link);
-  });
+  // From an event the link cannot go at once: the event is still in it.
+  if (std::this_thread::get_id() == thread_.get_id())
+    enqueue([this, link] { drop(link); });
+  else
+    call([this, link] { drop(link); });
+}
+
+void ZmqTransport::Loop::drop(LinkId link) {
+  const auto port = ports_.find(link);
+  if (port == ports_.end()) return;
+  port->second->endpoint().close(now());
+  ports_.erase(port);
+  lost_.erase(link);
+  const std::lock_guard lock(mutex_);
+  shared_.erase(link);
 }
 
 std::string ZmqTransport::Loop::endpoint(LinkId link) const {

@@ -58,6 +58,7 @@ class ZmqTransport::Loop {
   void run_commands();
   void add_port(LinkId link, LinkEndpoint::Side side, LinkOptions options,
                 const std::string& address, LinkEvents events);
+  void drop(LinkId link);
   void carry_out_send(LinkId link, PeerId peer, uint64_t sequence, uint16_t type,
                       std::shared_ptr<const Payload> payload);
   [[nodiscard]] LinkEvents gated(LinkId link, LinkEvents events);

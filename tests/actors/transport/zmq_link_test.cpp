@@ -223,6 +223,44 @@ TEST(ZmqBind, ATakenAddressIsOneLineWithTheAddress) {
   }
 }
 
+// What callbacks hold may be what the end of the program waits for.
+TEST(ZmqBind, OfALinkThatCouldNotOpenNoCallbackIsKept) {
+  zmq::context_t context;
+  ZmqTransport transport(context);
+  const auto held = std::make_shared<int>(0);
+  LinkEvents events;
+  events.peer_up = [held](PeerId, const Hello&) {};
+  events.peer_down = [held](PeerId, std::string) {};
+  events.acked = [held](PeerId, uint64_t) {};
+  events.credit = [held](PeerId, int64_t) {};
+  events.lost = [held](PeerId, std::vector<uint64_t>) {};
+  events.announced = [held](PeerId, uint16_t, std::string) {};
+  const LinkId taken = transport.bind(test_options("a"), "inproc://taken", events);
+  EXPECT_GT(held.use_count(), 6);  // the link's own, beside `events` and this
+  EXPECT_THROW((void)transport.bind(test_options("b"), "inproc://taken", events),
+               std::runtime_error);
+  EXPECT_THROW((void)transport.connect(test_options("b"), "nonsense", events), std::runtime_error);
+  transport.close(taken);
+  EXPECT_EQ(held.use_count(), 7);  // of the six in `events` and this one, no more
+}
+
+TEST(ZmqClose, ALinkClosedFromAnEventClosesOnceTheEventHasReturned) {
+  zmq::context_t context;
+  Recorder client;
+  ZmqTransport there(context), here(context);
+  std::atomic<LinkId> bound = 0;
+  LinkEvents events;
+  events.peer_up = [&](PeerId, const Hello&) {
+    while (bound == 0) std::this_thread::yield();
+    there.close(bound);
+  };
+  bound = there.bind(test_options("a"), "inproc://closes-itself", events);
+  (void)here.connect(test_options("b"), "inproc://closes-itself", client.events());
+  EXPECT_TRUE(client.wait([](const Recorder& r) { return !r.downs.empty(); }));
+  there.close(bound);  // after what the event left in the queue
+  EXPECT_EQ(there.endpoint(bound), "");
+}
+
 TEST(ZmqBind, AnOpenInterfaceNeedsCurveKeys) {
   zmq::context_t context;
   ZmqTransport transport(context);
