@@ -2,7 +2,18 @@
 
 #include <limits>
 
+#include "metrics/limits.hpp"
+#include "metrics/quantities.hpp"
+
 namespace charter::metrics {
+
+std::string full_help(const std::string& name, const std::string& help) {
+  std::string out = help;
+  if (const auto worry = worry_text(name); !worry.empty()) out += " " + worry;
+  if (const auto unit = text(unit_of_metric(name)); !unit.empty())
+    out += " In " + std::string(unit) + ".";
+  return out;
+}
 
 prometheus::Labels Maker::merged(const prometheus::Labels& extra) const {
   prometheus::Labels all = extra;
@@ -14,7 +25,7 @@ prometheus::Counter& Maker::counter(const std::string& name, const std::string& 
                                     const prometheus::Labels& extra) {
   return prometheus::BuildCounter()
       .Name("charter_" + name)
-      .Help(help)
+      .Help(full_help(name, help))
       .Register(registry_)
       .Add(merged(extra));
 }
@@ -23,7 +34,7 @@ prometheus::Gauge& Maker::gauge(const std::string& name, const std::string& help
                                 const prometheus::Labels& extra) {
   return prometheus::BuildGauge()
       .Name("charter_" + name)
-      .Help(help)
+      .Help(full_help(name, help))
       .Register(registry_)
       .Add(merged(extra));
 }
@@ -40,7 +51,7 @@ prometheus::Histogram& Maker::histogram(const std::string& name, const std::stri
                                         const prometheus::Labels& extra) {
   return prometheus::BuildHistogram()
       .Name("charter_" + name)
-      .Help(help)
+      .Help(full_help(name, help))
       .Register(registry_)
       .Add(merged(extra), bounds);
 }

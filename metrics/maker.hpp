@@ -1,6 +1,8 @@
-// How the role structs register their metrics. Names get the prefix "charter_" here; the labels
-// given at construction (run, actor) go to every metric. Registering the same name and labels twice
-// gives the same metric, so that a restarted actor goes on counting where its predecessor stopped.
+// Registers the role structs' metrics. Names get the prefix "charter_" here, and help texts the
+// metric's limits and unit (limits.hpp, quantities.hpp), so that a text never repeats them; the
+// labels given at construction (run, actor) go to every metric. Registering the same name and
+// labels twice gives the same metric, so that a restarted actor goes on counting where its
+// predecessor stopped.
 #pragma once
 
 #include <prometheus/counter.h>
@@ -14,6 +16,10 @@
 #include <string_view>
 
 namespace charter::metrics {
+
+// `help` with the metric's limits and unit behind it. Throws std::invalid_argument for a metric
+// without a row in quantities().
+[[nodiscard]] std::string full_help(const std::string& name, const std::string& help);
 
 class Maker {
  public:

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <string>
 
+#include "metrics/maker.hpp"
+
 namespace charter::metrics {
 namespace {
 
@@ -47,7 +49,7 @@ prometheus::MetricFamily family(const char* name, const char* help, prometheus::
   } else {
     metric.gauge.value = value;
   }
-  return {name, help, type, {metric}};
+  return {std::string("charter_") + name, full_help(name, help), type, {metric}};
 }
 
 }  // namespace
@@ -77,16 +79,15 @@ std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
   auto add = [&](const char* name, const char* help, MetricType type, std::optional<double> value) {
     if (value) families.push_back(family(name, help, type, *value, labels_));
   };
-  add("charter_process_resident_memory_bytes",
-      "Resident memory. Worry if it grows steadily over an hour.", MetricType::Gauge,
-      proc_field_bytes(read_text("/proc/self/status"), "VmRSS"));
-  add("charter_process_pss_bytes",
+  add("process_resident_memory_bytes", "Resident memory. Worry if it grows steadily over an hour.",
+      MetricType::Gauge, proc_field_bytes(read_text("/proc/self/status"), "VmRSS"));
+  add("process_pss_bytes",
       "Resident memory with shared pages divided among their users. Worry if the sum over the "
       "processes nears the machine's memory.",
       MetricType::Gauge, proc_field_bytes(read_text("/proc/self/smaps_rollup"), "Pss"));
-  add("charter_process_open_fds", "Open file descriptors. Worry near ulimit -n.", MetricType::Gauge,
+  add("process_open_fds", "Open file descriptors. Worry near ulimit -n.", MetricType::Gauge,
       open_fds());
-  add("charter_process_cpu_seconds_total",
+  add("process_cpu_seconds_total",
       "Processor time, all threads. Worry if its rate exceeds the compute slots.",
       MetricType::Counter, cpu_seconds());
   return families;

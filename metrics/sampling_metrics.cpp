@@ -99,8 +99,8 @@ RolloutMetrics RolloutMetrics::make(prometheus::Registry& registry,
           "Policy version an actor samples from. Worry if one actor stays behind the others."),
       .response_tokens = make.histogram(
           "response_tokens",
-          "Length of responses. Worry if it collapses below 8 or piles up at the limit: both are "
-          "ways to game the reward.",
+          "Length of responses. Worry if it collapses or piles up at the limit: both are ways to "
+          "game the reward.",
           kTokens),
       .eos_missing = make.counter(
           "eos_missing_total",
@@ -132,10 +132,9 @@ FeedbackMetrics FeedbackMetrics::make(prometheus::Registry& registry,
           "max(p, 1 - p) of soft labels. Worry if nearly all lie below 0.55 (the judge guesses) or "
           "above 0.99 (labels want clamping).",
           kConfidence),
-      .position_flip_ratio = make.measured(
-          "feedback_position_flip_ratio",
-          "Share of pairs whose verdict changes when the two answers swap places. Worry above 0.3: "
-          "the judge reads the position, not the answers."),
+      .position_flip_ratio =
+          make.measured("feedback_position_flip_ratio",
+                        "Share of pairs whose verdict changes when the two answers swap places."),
       .principle_used = LabelledCounters(
           make, "principle_used_total",
           "Labels and critiques by principle of the constitution. Worry if one is never drawn.",

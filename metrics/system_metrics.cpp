@@ -52,9 +52,8 @@ QueueMetrics QueueMetrics::make(prometheus::Registry& registry, const prometheus
       .depth =
           make.gauge("queue_depth", "Items waiting. Worry if it stays at its capacity.", extra),
       .capacity = make.gauge("queue_capacity", "Bound of a queue. Worry if it is 0.", extra),
-      .oldest_age_seconds = make.gauge(
-          "queue_oldest_age_seconds",
-          "Age of the oldest waiting item. Worry above 300: nobody takes from this queue.", extra),
+      .oldest_age_seconds =
+          make.gauge("queue_oldest_age_seconds", "Age of the oldest waiting item.", extra),
   };
 }
 
@@ -146,10 +145,8 @@ SupervisorMetrics SupervisorMetrics::make(prometheus::Registry& registry,
       .actors_alive = make.gauge("actors_alive",
                                  "Actors of a role that run. Worry if below the configured count.",
                                  {{"role", name}}),
-      .heartbeat_age_seconds =
-          make.measured("heartbeat_age_seconds",
-                        "Age of the oldest heartbeat of a role. Worry above 30: an actor hangs.",
-                        {{"role", name}}),
+      .heartbeat_age_seconds = make.measured(
+          "heartbeat_age_seconds", "Age of the oldest heartbeat of a role.", {{"role", name}}),
   };
 }
 

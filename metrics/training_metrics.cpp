@@ -1,5 +1,7 @@
 #include "metrics/training_metrics.hpp"
 
+#include <cmath>
+
 #include "metrics/maker.hpp"
 
 namespace charter::metrics {
@@ -9,8 +11,8 @@ BatchMetrics BatchMetrics::make(prometheus::Registry& registry, const prometheus
   auto kl = [&](const char* estimator) -> prometheus::Gauge& {
     return make.measured(
         "kl_to_ref",
-        "KL from the reference policy per response, nats, by estimator. Worry above "
-        "twice the target, or if k1 is far below k3.",
+        "KL from the reference policy, summed over a response, by estimator. Worry if k1 is far "
+        "below k3.",
         {{"estimator", estimator}});
   };
   return {
@@ -29,10 +31,11 @@ BatchMetrics BatchMetrics::make(prometheus::Registry& registry, const prometheus
       .kl_to_ref_k3 = kl("k3"),
       .kl_coef = make.measured(
           "kl_coef", "Weight of the KL penalty. Worry if it is 0 and charter_kl_to_ref grows."),
-      .truncated_ratio = make.measured(
-          "truncated_ratio",
-          "Share of the batch's responses cut by the token limit. Worry above 0.05 on long "
-          "limits; short limits truncate by design."),
+      .truncated_ratio = make.measured("truncated_ratio",
+                                       "Share of the batch's responses cut by the token limit; "
+                                       "short limits truncate by design."),
+      .response_tokens =
+          make.measured("batch_response_tokens", "Mean length of the batch's responses."),
   };
 }
 
@@ -41,24 +44,17 @@ ImportanceMetrics ImportanceMetrics::make(prometheus::Registry& registry,
   Maker make(registry, labels);
   return {
       .weight_mean =
-          make.measured("is_weight_mean",
-                        "Mean importance weight proximal / behaviour. Worry outside 0.9 to 1.1."),
+          make.measured("is_weight_mean", "Mean importance weight proximal / behaviour."),
       .clip_ratio = make.measured("is_clip_ratio",
                                   "Share of tokens whose weight was truncated. Worry above 0.05."),
-      .ess_ratio = make.measured(
-          "is_ess_ratio",
-          "Effective sample size of the weights over the batch size. Worry below 0.3: the data is "
-          "too old for the policy."),
-      .mismatch_kl =
-          make.measured("mismatch_kl",
-                        "KL between engine and trainer log-probs at the same version, nats per "
-                        "token. Worry above "
-                        "0.01 or 10 times its start: two code paths compute different models."),
+      .ess_ratio = make.measured("is_ess_ratio",
+                                 "Effective sample size of the weights over the batch size."),
+      .mismatch_kl = make.measured("mismatch_kl",
+                                   "KL between engine and trainer log-probs at the same version."),
       .logprob_abs_diff = make.measured(
           "logprob_abs_diff",
-          "Largest difference between engine and trainer log-probs of a token at the same version, "
-          "nats. Worry above 10 times its start: charter_mismatch_kl averages a few bad tokens "
-          "away."),
+          "Largest difference between engine and trainer log-probs of a token at the same version. "
+          "Worry above 10 times its start: charter_mismatch_kl averages a few bad tokens away."),
   };
 }
 
@@ -69,10 +65,9 @@ PpoMetrics PpoMetrics::make(prometheus::Registry& registry, const prometheus::La
           make.measured("policy_loss", "Clipped surrogate loss. Worry if NaN or beyond 1 in size."),
       .value_loss =
           make.measured("value_loss", "Value head loss. Worry if it grows over 20 updates."),
-      .entropy = make.measured(
-          "entropy", "Policy entropy, nats per token. Worry below 0.1: the policy has collapsed."),
-      .approx_kl = make.measured(
-          "approx_kl", "KL of one update, nats per token. Worry above 0.05: steps are too long."),
+      .entropy = make.measured("entropy", "Policy entropy, mean over the batch's response tokens."),
+      .approx_kl =
+          make.measured("approx_kl", "KL of one update. Worry above 0.05: steps are too long."),
       .clip_ratio = make.measured(
           "clip_ratio", "Share of tokens on which PPO's clip is active. Worry above 0.3."),
       .value_clip_ratio = make.measured(
@@ -129,8 +124,8 @@ PmTrainerMetrics PmTrainerMetrics::make(prometheus::Registry& registry,
   return {
       .pm_version = make.gauge("pm_version",
                                "PM snapshots published. Worry if it stops while the PM is online."),
-      .loss = make.measured("pm_loss",
-                            "PM loss, nats. Worry if it stays at 0.69: it has learnt nothing."),
+      .loss =
+          make.measured("pm_loss", "PM loss. Worry if it stays at 0.69: it has learnt nothing."),
       .accuracy_train = accuracy("train"),
       .accuracy_held_out = accuracy("held_out"),
       .margin = make.measured(
@@ -143,11 +138,10 @@ PmTrainerMetrics PmTrainerMetrics::make(prometheus::Registry& registry,
           "pm_brier", "Brier score on held-out pairs. Worry above 0.25: worse than always 0.5."),
       .label_entropy = make.measured(
           "pm_label_entropy",
-          "Mean entropy of the soft labels, nats. Worry near 0.69: the judge does not know."),
+          "Mean entropy of the soft labels. Worry near 0.69: the judge does not know."),
       .score_drift = make.measured(
           "pm_score_drift",
-          "Mean score on the frozen probe set, less version 1's, in its standard deviations. Worry "
-          "beyond 1 in size: rewards of different versions are not comparable."),
+          "Mean score on the frozen probe set, less version 1's, in its standard deviations."),
       .held_out_pairs = make.measured(
           "pm_held_out_pairs",
           "Pairs the held-out measures rest on. Worry below 100 before believing them: the "
@@ -155,6 +149,26 @@ PmTrainerMetrics PmTrainerMetrics::make(prometheus::Registry& registry,
       .weights = WeightPublishMetrics::make(registry, labels, "pm"),
       .dropped_schema = dropped(make, "schema"),
   };
+}
+
+LimitMetrics LimitMetrics::make(prometheus::Registry& registry, const prometheus::Labels& labels) {
+  Maker make(registry, labels);
+  LimitMetrics metrics;
+  const LimitWatch watch;
+  for (const LimitState& state : watch.states()) {
+    const std::string id(state.limit->id);
+    metrics.exceeded.emplace(
+        id, &make.measured("limit_exceeded",
+                           "1 while a limit of the policy's versions is exceeded, by limit. Worry "
+                           "if it is 1: the ledger's event says why and what to look at.",
+                           {{"limit", id}}));
+  }
+  return metrics;
+}
+
+void LimitMetrics::show(const LimitState& state) const {
+  if (std::isnan(state.value)) return;
+  exceeded.at(std::string(state.limit->id))->Set(state.exceeded ? 1 : 0);
 }
 
 }  // namespace charter::metrics

@@ -1,11 +1,15 @@
 // The metrics of the two roles that train: ppo_learner and pm_trainer. Gauges hold the last batch's
-// value; units are nats for entropies and KL, ratios lie in [0, 1].
+// value; quantities.hpp has the units.
 #pragma once
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <map>
+#include <string>
+
+#include "metrics/limits.hpp"
 #include "metrics/sampling_metrics.hpp"
 
 namespace charter::metrics {
@@ -19,6 +23,7 @@ struct BatchMetrics {
   prometheus::Gauge& kl_to_ref_k3;
   prometheus::Gauge& kl_coef;
   prometheus::Gauge& truncated_ratio;
+  prometheus::Gauge& response_tokens;  // mean
 
   static BatchMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
@@ -29,7 +34,7 @@ struct ImportanceMetrics {
   prometheus::Gauge& clip_ratio;
   prometheus::Gauge& ess_ratio;
   prometheus::Gauge& mismatch_kl;
-  prometheus::Gauge& logprob_abs_diff;  // nats, the batch's largest, at the same version
+  prometheus::Gauge& logprob_abs_diff;  // the batch's largest, at the same version
 
   static ImportanceMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
@@ -66,6 +71,14 @@ struct LearnerMetrics {
   static LearnerMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
 };
 
+// The limits that the run looks at: 1 exceeded, 0 within, NaN before the first value.
+struct LimitMetrics {
+  std::map<std::string, prometheus::Gauge*> exceeded;  // by the limit's id
+
+  static LimitMetrics make(prometheus::Registry& registry, const prometheus::Labels& labels);
+  void show(const LimitState& state) const;
+};
+
 struct PmTrainerMetrics {
   prometheus::Gauge& pm_version;
   prometheus::Gauge& loss;
@@ -74,7 +87,7 @@ struct PmTrainerMetrics {
   prometheus::Gauge& margin;  // in scores, over the batch's pairs that have a likelier side
   prometheus::Gauge& ece_ratio;
   prometheus::Gauge& brier;
-  prometheus::Gauge& label_entropy;  // nats; log 2 = 0.693 is a judge that knows nothing
+  prometheus::Gauge& label_entropy;  // log 2 = 0.693 is a judge that knows nothing
   prometheus::Gauge& score_drift;
   prometheus::Gauge& held_out_pairs;  // that accuracy_held_out, ece_ratio and brier are measured on
   WeightPublishMetrics weights;

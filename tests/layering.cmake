@@ -104,6 +104,8 @@ set(tested_elsewhere
   "store/ledger_read.cpp store/ledger_test.cpp"
   "store/ledger_run.cpp store/ledger_test.cpp"
   "store/sqlite.cpp store/ledger_test.cpp"
+  "metrics/alert_rules.cpp metrics/limits_test.cpp"
+  "metrics/limit_rules.cpp metrics/limits_test.cpp"
   "metrics/maker.cpp metrics/metrics_test.cpp"
   "metrics/sampling_metrics.cpp metrics/metrics_test.cpp"
   "metrics/system_metrics.cpp metrics/metrics_test.cpp"

@@ -19,6 +19,7 @@ struct AllMetrics {
         reward(RewardMetrics::make(registry, labels)),
         replay(ReplayMetrics::make(registry, labels)),
         learner(LearnerMetrics::make(registry, labels)),
+        limits(LimitMetrics::make(registry, labels)),
         pm_trainer(PmTrainerMetrics::make(registry, labels)),
         link(LinkMetrics::make(registry, labels, "trajectory", kTypes)),
         queue(QueueMetrics::make(registry, labels, "replay")),
@@ -37,6 +38,7 @@ struct AllMetrics {
   RewardMetrics reward;
   ReplayMetrics replay;
   LearnerMetrics learner;
+  LimitMetrics limits;
   PmTrainerMetrics pm_trainer;
   LinkMetrics link;
   QueueMetrics queue;

@@ -24,6 +24,7 @@ void move_values(AllMetrics& all, double seconds) {
                       &all.learner.batch.kl_to_ref_k3,
                       &all.learner.batch.kl_coef,
                       &all.learner.batch.truncated_ratio,
+                      &all.learner.batch.response_tokens,
                       &all.learner.importance.weight_mean,
                       &all.learner.importance.clip_ratio,
                       &all.learner.importance.ess_ratio,
@@ -56,6 +57,7 @@ void move_values(AllMetrics& all, double seconds) {
                       &all.link.credits_available}) {
     gauge->Set(wave);
   }
+  for (const auto& [id, gauge] : all.limits.exceeded) gauge->Set(wave > 0.8 ? 1 : 0);
   const auto now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
   all.learner.last_step_timestamp_seconds.Set(now.count());

@@ -49,7 +49,7 @@ TEST(MetricHelp, SaysWhenToWorry) {
 TEST(MetricLabels, AreTheFewBoundedOnes) {
   const std::set<std::string> allowed = {
       "run",  "actor", "stage", "state", "kind",  "reason", "split", "estimator", "outcome",
-      "type", "dir",   "link",  "queue", "model", "role",   "cause", "principle"};
+      "type", "dir",   "link",  "queue", "model", "role",   "cause", "principle", "limit"};
   prometheus::Registry registry;
   AllMetrics all(registry, kLabels);
   for (const auto& family : registry.Collect()) {
