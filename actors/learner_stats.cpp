@@ -42,6 +42,7 @@ std::string to_json(const rl::PpoStats& s, const std::vector<int64_t>& versions,
                         {"staleness_max", s.staleness_max},
                         {"response_tokens_mean", s.response_tokens_mean},
                         {"finished_ratio", s.finished_ratio},
+                        {"truncated_ratio", 1 - s.finished_ratio},
                         {"pm_version", pm_version},
                         {"rollout_versions", versions}}
       .dump();
@@ -68,6 +69,7 @@ void show(const rl::PpoStats& s, double kl_coef, const metrics::LearnerMetrics& 
   m.batch.kl_to_ref_k3.Set(s.kl_k3);
   m.batch.kl_coef.Set(kl_coef);
   m.batch.truncated_ratio.Set(1 - s.finished_ratio);
+  m.batch.response_tokens.Set(s.response_tokens_mean);
   m.importance.weight_mean.Set(s.importance_mean);
   m.importance.clip_ratio.Set(s.importance_clip_ratio);
   m.importance.ess_ratio.Set(s.importance_ess_ratio);

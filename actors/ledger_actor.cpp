@@ -1,6 +1,8 @@
 #include "actors/ledger_actor.hpp"
 
 #include <chrono>
+#include <limits>
+#include <nlohmann/json.hpp>
 
 #include "actors/fault_handler.hpp"
 
@@ -61,15 +63,53 @@ void apply_record(store::Ledger& ledger, LedgerState& state, const Record& r,
       {.what = "record", .kind = r.kind, .version = r.version, .work_ids = {r.work_id}});
 }
 
+// The statistic of a version; NaN where it is missing, or null for a value that was not finite.
+double number(const nlohmann::json& stats, std::string_view key) {
+  const auto at = stats.find(key);
+  return at != stats.end() && at->is_number() ? at->get<double>()
+                                              : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::vector<metrics::Crossing> look(metrics::LimitWatch& limits, int64_t version,
+                                    const std::string& text) {
+  const auto stats = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!stats.is_object()) return {};
+  return limits.look(version, [&](std::string_view key) { return number(stats, key); });
+}
+
+void apply_trained(store::Ledger& ledger, LedgerState& state, const Trained& t,
+                   const metrics::LimitMetrics& limits) {
+  for (int64_t id : t.work_ids)
+    if (!known(ledger, id)) return;
+  ledger.mark_trained(t.model, state.lineage, t.version, t.work_ids);
+  ledger.add_version(
+      {.model = t.model, .lineage = state.lineage, .version = t.version, .stats = t.stats});
+  state.to_tell.push_back(
+      {.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});
+  if (t.model != "policy") return;
+  for (const auto& crossing : look(state.limits, t.version, t.stats))
+    ledger.add_event(crossing.state.exceeded ? "warning" : "info", metrics::text(crossing));
+  for (const auto& each : state.limits.states()) limits.show(each);
+}
+
+// The versions that a resumed phase goes on from: their crossings are events already.
+void recall_limits(LedgerState& state, int64_t newest, const metrics::LimitMetrics& limits) {
+  for (const auto& row : state.ledger->surviving_versions("policy"))
+    if (row.version <= newest) (void)look(state.limits, row.version, row.stats);
+  for (const auto& each : state.limits.states()) limits.show(each);
+}
+
 }  // namespace
 
 LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
                                         Wiring wiring, std::shared_ptr<store::Ledger> ledger,
-                                        metrics::LedgerMetrics metrics) {
+                                        int64_t policy_version, metrics::LedgerMetrics metrics,
+                                        metrics::LimitMetrics limits) {
   install_fault_handler(self);
   auto& state = self->state;
   state.lineage = wiring.hello.lineage;
   state.ledger = std::move(ledger);
+  recall_limits(state, policy_version, limits);
   state.ports = Ports(std::move(wiring), "ledger", 0);
   const auto link = state.ports.bind<Record, Quarantine, Trained, Returned>(
       caf::actor_cast<LedgerActor>(self), Arrow::kRecord, 0, kCreditPerWorker);
@@ -105,15 +145,9 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
           s.to_tell.push_back({.what = "quarantined", .work_ids = {q.work_id}});
         });
       },
-      [self](const From<Trained>& m) {
-        take(self, m, [](store::Ledger& l, LedgerState& s, const Trained& t) {
-          for (int64_t id : t.work_ids)
-            if (!known(l, id)) return;
-          l.mark_trained(t.model, s.lineage, t.version, t.work_ids);
-          l.add_version(
-              {.model = t.model, .lineage = s.lineage, .version = t.version, .stats = t.stats});
-          s.to_tell.push_back(
-              {.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});
+      [self, limits](const From<Trained>& m) {
+        take(self, m, [limits](store::Ledger& l, LedgerState& s, const Trained& t) {
+          apply_trained(l, s, t, limits);
         });
       },
       [self](const From<Returned>& m) {

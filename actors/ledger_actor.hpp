@@ -1,5 +1,7 @@
-// The only writer of the run's database. Records are acknowledged after the commit that holds them;
-// what arrives together is committed together. Runs detached: a commit waits for the disk.
+// The only writer of the run's database, and the first who sees a policy version whole: it holds
+// each to the limits (metrics/limits.hpp), and a crossing is an event in the version's own commit.
+// Records are acknowledged after the commit that holds them; what arrives together is committed
+// together. Runs detached: a commit waits for the disk.
 #pragma once
 #include <memory>
 #include <vector>
@@ -26,10 +28,13 @@ struct LedgerState {
   bool scheduled = false;
   int64_t lineage = 0;
   int64_t progress = 0;
+  metrics::LimitWatch limits;  // of the policy's versions
 };
 
+// policy_version: that rl goes on from; 0 in other phases.
 LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
                                         Wiring wiring, std::shared_ptr<store::Ledger> ledger,
-                                        metrics::LedgerMetrics metrics);
+                                        int64_t policy_version, metrics::LedgerMetrics metrics,
+                                        metrics::LimitMetrics limits);
 
 }  // namespace charter::actors

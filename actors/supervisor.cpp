@@ -32,8 +32,9 @@ void start_control_roles(Self self) {
   const auto& wiring = o.context.wiring;
   keep(self, "ledger/0",
        self->system().spawn<caf::detached>(
-           ledger_actor, wiring, o.ledger,
-           metrics::LedgerMetrics::make(registry, labels(state, "ledger/0"))));
+           ledger_actor, wiring, o.ledger, o.source.version,
+           metrics::LedgerMetrics::make(registry, labels(state, "ledger/0")),
+           metrics::LimitMetrics::make(registry, labels(state, "ledger/0"))));
   if (o.phase.replay) {
     keep(self, "replay_buffer/0",
          self->system().spawn(

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "actors/work.hpp"
+#include "cli/limit_history.hpp"
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
 #include "report/report_json.hpp"
@@ -174,6 +175,7 @@ nlohmann::ordered_json run_status(const store::Ledger& ledger, const std::string
   out["policy"]["rollout_versions"] = std::move(versions);
   out["policy"]["kl_k1"] = number(policy, "kl_k1");
   out["policy"]["reward_mean"] = number(policy, "reward_mean");
+  out["limits"] = limits_json(ledger);
   out["label_sources"] = nlohmann::ordered_json::array();
   std::vector<std::string> unnamed;
   for (const auto& row : build_label_sources(ledger, unnamed)) {

@@ -26,9 +26,9 @@ namespace charter::cli {
 // Where a run stands, also while it goes on: {"run", "stages": [{"name", "state",
 // "planned_seconds", "spent_seconds", "reason"}], "phases": {name: {"pending", "recorded",
 // "trained", "quarantined"}}, "policy": {"version", "rollout_versions", "kl_k1", "reward_mean"},
-// "label_sources": [{"data", "human", "ai", "authored"}], "pm": {"version", "accuracy": {purpose:
-// ratio}}, "events": [{"time", "level", "text"}]}. What does not exist is null or empty. Throws as
-// build_report.
+// "limits": as limits_json(), "label_sources": [{"data", "human", "ai", "authored"}], "pm":
+// {"version", "accuracy": {purpose: ratio}}, "events": [{"time", "level", "text"}]}. What does not
+// exist is null or empty. Throws as build_report.
 [[nodiscard]] nlohmann::ordered_json run_status(const store::Ledger& ledger,
                                                 const std::string& run_name);
 

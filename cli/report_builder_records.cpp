@@ -4,7 +4,6 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <optional>
 
 namespace charter::cli {
@@ -41,19 +40,10 @@ double VersionStats::number(const char* key) const {
 
 std::vector<VersionStats> surviving_versions(const store::Ledger& ledger,
                                              const std::string& model) {
-  std::map<int64_t, nlohmann::json> by_version;
-  int64_t lineage = 0;
-  for (const auto& row : ledger.versions(model)) {  // rising lineage, then version
-    if (row.lineage != lineage) {
-      // The restore went back to the version before this one: later ones are gone.
-      by_version.erase(by_version.lower_bound(row.version), by_version.end());
-      lineage = row.lineage;
-    }
-    by_version[row.version] =
-        parse_body<nlohmann::json>(row.stats, "version of " + model, row.version);
-  }
   std::vector<VersionStats> out;
-  for (auto& [version, stats] : by_version) out.push_back({version, std::move(stats)});
+  for (const auto& row : ledger.surviving_versions(model))
+    out.push_back(
+        {row.version, parse_body<nlohmann::json>(row.stats, "version of " + model, row.version)});
   return out;
 }
 

@@ -9,6 +9,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "metrics/quantities.hpp"
+
 namespace charter::cli {
 namespace {
 
@@ -50,6 +52,35 @@ bool Standstill::look(const actors::PhaseStatus& status, Time now) {
   return true;
 }
 
+std::vector<std::pair<std::string, std::string>> policy_numbers(const nlohmann::json& stats) {
+  struct Number {
+    const char *name, *stat;
+    int digits;
+  };
+  constexpr Number kNumbers[] = {
+      {"reward", "reward_mean", 2}, {"kl", "kl_k1", 3}, {"staleness", "staleness_mean", 1}};
+  std::vector<std::pair<std::string, std::string>> numbers;
+  if (!stats.is_object()) return numbers;
+  for (const auto& [name, stat, digits] : kNumbers) {
+    const auto at = stats.find(stat);
+    if (at == stats.end() || !at->is_number()) continue;
+    const auto unit = metrics::text(metrics::unit_of_stat("policy", stat));
+    numbers.emplace_back(
+        name, fixed(at->get<double>(), digits) + (unit.empty() ? "" : " ") + std::string(unit));
+  }
+  return numbers;
+}
+
+std::vector<std::string> LimitEvents::take(const std::vector<store::EventRow>& events) {
+  std::vector<std::string> texts;
+  for (const auto& event : events) {
+    if (event.id <= seen_) continue;
+    seen_ = event.id;
+    if (event.text.starts_with("limit ")) texts.push_back(event.text);
+  }
+  return texts;
+}
+
 void TokenRate::begin(Time now) {
   *this = {};
   began_ = measured_ = now;
@@ -77,7 +108,10 @@ RunView::RunView(std::filesystem::path ledger, std::chrono::duration<double> sta
                                std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG")),
                            .width = terminal_width()}),
       limit_(standstill),
-      standstill_(standstill) {}
+      standstill_(standstill) {
+  const auto before = store::Ledger::open_read_only(ledger_).events(1);
+  if (!before.empty()) limits_ = LimitEvents(before.back().id);
+}
 
 void RunView::progress(const actors::Phase& phase, const actors::PhaseStatus& status) {
   const auto now = Clock::now();
@@ -111,16 +145,22 @@ void RunView::begin(const std::string& phase, Clock::time_point now) {
 }
 
 void RunView::add_rl(const actors::PhaseStatus& status, Clock::time_point now) {
-  if (now - last_read_ > std::chrono::seconds(2)) {
+  const bool ended = status.state != actors::PhaseStatus::State::kRunning;
+  if (ended || now - last_read_ > std::chrono::seconds(2)) {
     last_read_ = now;
-    const auto versions = store::Ledger::open_read_only(ledger_).versions("policy");
-    if (!versions.empty()) newest_ = nlohmann::json::parse(versions.back().stats);
+    read_ledger();
   }
   line_.numbers.emplace_back("version", std::to_string(status.source.version));
-  if (!newest_.is_object()) return;
-  line_.numbers.emplace_back("reward", fixed(newest_.value("reward_mean", 0.0), 2));
-  line_.numbers.emplace_back("kl", fixed(newest_.value("kl_k1", 0.0), 3));
-  line_.numbers.emplace_back("staleness", fixed(newest_.value("staleness_mean", 0.0), 1));
+  for (auto& number : policy_numbers(newest_)) line_.numbers.push_back(std::move(number));
+}
+
+void RunView::read_ledger() {
+  constexpr size_t kEvents = 200;  // more than a run writes between two looks
+  const auto ledger = store::Ledger::open_read_only(ledger_);
+  const auto versions = ledger.versions("policy");
+  if (!versions.empty())
+    newest_ = nlohmann::json::parse(versions.back().stats, nullptr, /*allow_exceptions=*/false);
+  for (const auto& text : limits_.take(ledger.events(kEvents))) message(text);
 }
 
 }  // namespace charter::cli

@@ -32,6 +32,22 @@ class Standstill {
   int64_t progress_ = -1;
 };
 
+// The numbers of a policy version that the progress line shows, with their units; what was not
+// measured (missing, or null for a value that is not finite) is left out, never shown as 0.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> policy_numbers(
+    const nlohmann::json& stats);
+
+// Events of exceeded limits, each once, in the order of the ledger. A pure value.
+class LimitEvents {
+ public:
+  // seen: of the events before this one nothing is told.
+  explicit LimitEvents(int64_t seen = 0) : seen_(seen) {}
+  [[nodiscard]] std::vector<std::string> take(const std::vector<store::EventRow>& events);
+
+ private:
+  int64_t seen_;
+};
+
 // Tokens a second of one phase. A pure value with explicit time.
 class TokenRate {
  public:
@@ -49,8 +65,8 @@ class TokenRate {
 };
 
 // The progress line: what is counted, tokens a second of the last seconds, on a phase's last line
-// those of the whole phase, and in the rl stage reward, KL and staleness of the newest version,
-// read from the ledger beside its writer.
+// those of the whole phase, and in the rl stage reward, KL and staleness of the newest version and
+// the limits that its versions crossed, read from the ledger beside its writer.
 class RunView {
  public:
   // standstill: so long without progress, and a line says who waits for whom.
@@ -62,6 +78,7 @@ class RunView {
   using Clock = std::chrono::steady_clock;
   void begin(const std::string& phase, Clock::time_point now);
   void add_rl(const actors::PhaseStatus& status, Clock::time_point now);
+  void read_ledger();
 
   std::filesystem::path ledger_;
   report::ProgressPrinter printer_;
@@ -72,6 +89,7 @@ class RunView {
   Clock::time_point phase_began_{}, last_read_{};
   TokenRate rate_;
   nlohmann::json newest_;
+  LimitEvents limits_;
 };
 
 }  // namespace charter::cli

@@ -12,6 +12,7 @@
 #include "cli/report_builder.hpp"
 #include "cli/report_builder_run.hpp"
 #include "cli/run_progress.hpp"
+#include "metrics/quantities.hpp"
 #include "report/progress.hpp"
 
 namespace charter::cli {
@@ -86,6 +87,27 @@ Table phase_table(const Json& status) {
   return rows;
 }
 
+// A number of the policy's newest version with its unit; "-" without one.
+std::string policy_number(const Json& policy, const char* stat) {
+  const auto& value = policy[stat];
+  const auto unit = metrics::text(metrics::unit_of_stat("policy", stat));
+  return text_of(value) + (value.is_null() || unit.empty() ? "" : " " + std::string(unit));
+}
+
+void print_limits(const Json& limits) {
+  int64_t within = 0;
+  for (const auto& limit : limits) {
+    const auto state = limit["state"].get<std::string>();
+    within += static_cast<int64_t>(state == "within");
+    if (state != "exceeded") continue;
+    const auto unit = limit["unit"].get<std::string>();
+    std::cout << "limit " << text_of(limit["limit"]) << " exceeded since version "
+              << text_of(limit["since_version"]) << ": " << text_of(limit["value"])
+              << (unit.empty() ? "" : " ") << unit << ", " << text_of(limit["bounds"]) << "\n";
+  }
+  std::cout << within << " of " << limits.size() << " limits held by the newest version\n";
+}
+
 void print(const Json& status) {
   std::cout << "run " << text_of(status["run"])
             << (status["live"].get<bool>() ? ", live" : ", no process runs it") << "\n\n"
@@ -95,8 +117,9 @@ void print(const Json& status) {
   const auto& policy = status["policy"];
   if (!policy["version"].is_null()) {
     std::cout << "\npolicy version " << text_of(policy["version"]) << ", trained on rollouts of "
-              << policy["rollout_versions"].dump() << ", KL " << text_of(policy["kl_k1"])
-              << " nats/token, reward " << text_of(policy["reward_mean"]) << "\n";
+              << policy["rollout_versions"].dump() << ", KL " << policy_number(policy, "kl_k1")
+              << ", reward " << policy_number(policy, "reward_mean") << "\n";
+    print_limits(status["limits"]);
   }
   const auto& pm = status["pm"];
   if (!pm["version"].is_null()) {

@@ -83,7 +83,7 @@ std::string judges_table(const std::vector<JudgeRow>& judges) {
                      {"Used for"},
                      {"Pairs", "num"},
                      {"Flips", "num"},
-                     {"Label entropy", "num"},
+                     {"Label entropy, nats/pair", "num"},
                      {"Accuracy", "num"}},
                     rows);
 }
@@ -106,7 +106,7 @@ std::string judges_section(const ReportData& data) {
   out += html_table({{"Data"},
                      {"Pairs", "num"},
                      {"Accuracy", "num"},
-                     {"Loss", "num"},
+                     {"Loss, nats/pair", "num"},
                      {"Calibration error", "num"},
                      {"Brier", "num"}},
                     models);

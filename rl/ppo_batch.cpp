@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -13,6 +14,8 @@
 
 namespace charter::rl {
 namespace {
+
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 void require(bool good, const char* name, double got, const char* expected) {
   if (good) return;
@@ -37,7 +40,7 @@ void describe_batch(const Batch& batch, const at::Tensor& scores, PpoStats& stat
   stats.samples = batch.mask.size(0);
   stats.tokens = batch.tokens;
   stats.reward_mean = rows.mean().item<double>();
-  stats.reward_std = rows.numel() < 2 ? 0.0 : rows.std(/*unbiased=*/true).item<double>();
+  stats.reward_std = rows.numel() < 2 ? kNotMeasured : rows.std(/*unbiased=*/true).item<double>();
   stats.staleness_mean = batch.staleness.to(at::kDouble).mean().item<double>();
   stats.staleness_max = static_cast<double>(batch.staleness.max().item<int64_t>());
   stats.response_tokens_mean =
@@ -64,7 +67,7 @@ void describe_critic(const GaeResult& result, const at::Tensor& values, const at
   const double total = masked_variance(result.returns, mask);
   // returns - values are the advantages: what the critic did not foresee.
   stats.explained_variance =
-      total > 0 ? 1.0 - masked_variance(result.advantages, mask) / total : 0.0;
+      total > 0 ? 1.0 - masked_variance(result.advantages, mask) / total : kNotMeasured;
 }
 
 }  // namespace

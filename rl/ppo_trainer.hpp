@@ -46,11 +46,12 @@ struct PpoOptions {
 struct PpoStats {
   int64_t version = 0;  // after this batch
   int64_t samples = 0, tokens = 0;
-  double reward_mean = 0, reward_std = 0;  // sequence scores
+  double reward_mean = 0, reward_std = 0;  // sequence scores; std of one is NaN
   double rlhf_reward_mean = 0;             // score - beta * KL, a sequence
   double kl_k1 = 0, kl_k3 = 0;  // proximal to reference: per-sequence sums, averaged over sequences
   double policy_loss = 0, value_loss = 0, entropy = 0;
-  double approx_kl = 0, clip_ratio = 0, value_clip_ratio = 0, explained_variance = 0;
+  double approx_kl = 0, clip_ratio = 0, value_clip_ratio = 0;
+  double explained_variance = 0;  // NaN where the returns do not vary
   double grad_norm = 0, learning_rate = 0, advantage_mean = 0, advantage_std = 0, value_mean = 0;
   double importance_mean = 0, importance_clip_ratio = 0, importance_ess_ratio = 0;
   double mismatch_kl =

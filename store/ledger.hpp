@@ -73,7 +73,7 @@ enum class StageState : uint8_t { kPending, kRunning, kDone, kSkipped };
 struct StageRow {
   std::string name{};
   StageState state = StageState::kPending;
-  std::string reason{};  // of a skip
+  std::string reason{};  // of a skip, or what a done stage lacks
   double planned_seconds = 0;
   double spent_seconds = 0;
   double started = 0, ended = 0;  // unix seconds; 0: not yet
@@ -84,6 +84,7 @@ struct EventRow {
   double time = 0;  // unix seconds
   std::string level;
   std::string text;
+  int64_t id = 0;  // rises with every event
 };
 
 struct VersionRow {
@@ -165,6 +166,9 @@ class Ledger {
   // Empty kind: all kinds of the stage.
   [[nodiscard]] StateCounts count_by_state(const std::string& stage,
                                            const std::string& kind = {}) const;
+  // Why items of the stage were quarantined: each reason with how many it befell.
+  [[nodiscard]] std::vector<std::pair<std::string, int64_t>> quarantine_reasons(
+      const std::string& stage) const;
   // Streams records in the order of ids until `row` returns false. Empty kind: all record kinds.
   void for_each_record(const std::string& stage, const std::string& kind,
                        const std::function<bool(const RecordRow&)>& row) const;
@@ -184,6 +188,9 @@ class Ledger {
   [[nodiscard]] std::vector<EventRow> events(size_t newest) const;  // oldest of them first
   void add_version(const VersionRow& version);                      // replaces the same one
   [[nodiscard]] std::vector<VersionRow> versions(const std::string& model) const;
+  // The history that stands, by rising version: where a restore trained a version again, the newest
+  // lineage's.
+  [[nodiscard]] std::vector<VersionRow> surviving_versions(const std::string& model) const;
   // Unix seconds of the newest record or version; 0: none yet.
   [[nodiscard]] double last_activity() const;
   // Transactions that changed it since it was made.

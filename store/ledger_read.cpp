@@ -85,6 +85,17 @@ StateCounts Ledger::count_by_state(const std::string& stage, const std::string& 
   return counts;
 }
 
+std::vector<std::pair<std::string, int64_t>> Ledger::quarantine_reasons(
+    const std::string& stage) const {
+  Query query = impl_->db.query(
+      "SELECT reason, count(*) FROM work WHERE stage = ? AND state = 'quarantined' "
+      "GROUP BY reason ORDER BY min(id)");
+  query.bind(stage);
+  std::vector<std::pair<std::string, int64_t>> reasons;
+  while (query.step()) reasons.emplace_back(query.text(0), query.integer(1));
+  return reasons;
+}
+
 void Ledger::for_each_record(const std::string& stage, const std::string& kind,
                              const std::function<bool(const RecordRow&)>& row) const {
   int64_t after_id = 0;

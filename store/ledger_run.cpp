@@ -1,5 +1,6 @@
 // The tables that only describe the run: stages, events, versions, and names with a value.
 #include <algorithm>
+#include <map>
 
 #include "store/ledger.hpp"
 #include "store/ledger_schema.hpp"
@@ -96,10 +97,12 @@ void Ledger::add_event(const std::string& level, const std::string& text) {
 }
 
 std::vector<EventRow> Ledger::events(size_t newest) const {
-  Query query = impl_->db.query("SELECT time, level, text FROM events ORDER BY id DESC LIMIT ?");
+  Query query =
+      impl_->db.query("SELECT time, level, text, id FROM events ORDER BY id DESC LIMIT ?");
   query.bind(static_cast<int64_t>(std::min<size_t>(newest, INT64_MAX)));
   std::vector<EventRow> rows;
-  while (query.step()) rows.push_back({query.real(0), query.text(1), query.text(2)});
+  while (query.step())
+    rows.push_back({query.real(0), query.text(1), query.text(2), query.integer(3)});
   std::reverse(rows.begin(), rows.end());
   return rows;
 }
@@ -129,6 +132,22 @@ std::vector<VersionRow> Ledger::versions(const std::string& model) const {
     rows.push_back(
         {query.text(0), query.integer(1), query.integer(2), query.text(3), query.text(4)});
   }
+  return rows;
+}
+
+std::vector<VersionRow> Ledger::surviving_versions(const std::string& model) const {
+  std::map<int64_t, VersionRow> by_version;
+  int64_t lineage = 0;
+  for (auto& row : versions(model)) {  // rising lineage, then version
+    if (row.lineage != lineage) {
+      // The restore went back to the version before this one: later ones are gone.
+      by_version.erase(by_version.lower_bound(row.version), by_version.end());
+      lineage = row.lineage;
+    }
+    by_version[row.version] = std::move(row);
+  }
+  std::vector<VersionRow> rows;
+  for (auto& [version, row] : by_version) rows.push_back(std::move(row));
   return rows;
 }
 

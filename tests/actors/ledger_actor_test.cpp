@@ -1,5 +1,7 @@
 #include "actors/ledger_actor.hpp"
 
+#include <cmath>
+
 #include "tests/actors/fixture.hpp"
 #include "tests/store/temp_dir.hpp"
 
@@ -14,7 +16,8 @@ class LedgerActorTest : public ActorTest {
     for (int i = 0; i < 3; ++i)
       work.push_back({.stage = "rl", .kind = "rollout", .prompt_id = std::to_string(i)});
     ASSERT_EQ(database->add_work(work), 3u);  // ids 1, 2, 3
-    actor = system.spawn<caf::detached>(ledger_actor, wiring(), std::move(database), metrics);
+    actor = system.spawn<caf::detached>(ledger_actor, wiring(), std::move(database), int64_t{0},
+                                        metrics, limits);
     worker.connect(Arrow::kRecord);
     source.connect(Arrow::kRecord, 64);
     ASSERT_TRUE(worker.up());
@@ -33,6 +36,7 @@ class LedgerActorTest : public ActorTest {
   store::TempDir directory;
   std::filesystem::path path = directory.path() / "ledger.sqlite";
   metrics::LedgerMetrics metrics = metrics::LedgerMetrics::make(registry, {});
+  metrics::LimitMetrics limits = metrics::LimitMetrics::make(registry, {});
   LedgerActor actor;
   FarEnd worker{far(), "rollout"}, source{far(), "prompt_source"};
 };
@@ -93,6 +97,66 @@ TEST_F(LedgerActorTest, TrainedMarksTheRowsAndTheVersion) {
   EXPECT_EQ(commit.what, "trained");
   EXPECT_EQ(commit.kind, "policy");
   EXPECT_EQ(commit.work_ids, (std::vector<int64_t>{1, 3}));
+}
+
+// A run at learning rate 1: version 1 is the start, the others have exploded.
+TEST_F(LedgerActorTest, ACrossedLimitIsOneEventInTheCommitOfItsVersion) {
+  const auto train = [&](int64_t version, const char* stats) {
+    return deliver_to_ledger(
+        Trained{.model = "policy", .version = version, .work_ids = {1}, .stats = stats});
+  };
+  const auto told = [&] {
+    std::vector<std::string> texts;
+    for (const auto& event : read().events(100)) texts.push_back(event.level + ": " + event.text);
+    return texts;
+  };
+  ASSERT_TRUE(train(1, R"({"kl_k1": 0.1, "entropy": 10.0})"));
+  EXPECT_TRUE(told().empty());
+  EXPECT_EQ(limits.exceeded.at("kl")->Value(), 0);
+  for (int64_t version = 2; version <= 6; ++version)
+    ASSERT_TRUE(train(version, R"({"kl_k1": -481.0, "entropy": 0.4, "importance_mean": null})"));
+  const auto texts = told();
+  ASSERT_EQ(texts.size(), 2u);
+  EXPECT_TRUE(texts[0].starts_with(
+      "warning: limit kl: KL to SL-CAI is -481 nats/response at policy version 2, outside"))
+      << texts[0];
+  EXPECT_TRUE(
+      texts[1].starts_with("warning: limit entropy: policy entropy is 0.4 nats/token at "
+                           "policy version 3, below 0.1 or outside"))
+      << texts[1];
+  EXPECT_EQ(limits.exceeded.at("kl")->Value(), 1);
+  EXPECT_TRUE(std::isnan(limits.exceeded.at("importance")->Value()));
+  // Statistics that are none, and other models' versions, change nothing.
+  ASSERT_TRUE(train(7, "not JSON"));
+  ASSERT_TRUE(deliver_to_ledger(
+      Trained{.model = "sl", .version = 8, .work_ids = {1}, .stats = R"({"kl_k1": 0})"}));
+  EXPECT_EQ(told().size(), 2u);
+}
+
+// What was told before a restart is an event already; the versions that were taken back are not
+// looked at.
+TEST_F(LedgerActorTest, AResumedPhaseGoesOnFromTheVersionsThatStand) {
+  finish(actor);
+  auto database = std::make_shared<store::Ledger>(store::Ledger::open(path, "test"));
+  for (int64_t version = 1; version <= 3; ++version)
+    database->add_version({.model = "policy",
+                           .lineage = 1,
+                           .version = version,
+                           .stats = version == 1 ? R"({"kl_k1": 60})" : R"({"kl_k1": 0})"});
+  const auto resumed = metrics::LimitMetrics::make(registry, {{"actor", "resumed"}});
+  actor = system.spawn<caf::detached>(ledger_actor, wiring(), std::move(database), int64_t{1},
+                                      metrics, resumed);
+  FarEnd again(far(), "pm_trainer");
+  again.connect(Arrow::kRecord);
+  ASSERT_TRUE(again.up());
+  EXPECT_EQ(resumed.exceeded.at("kl")->Value(), 1);
+  EXPECT_TRUE(read().events(10).empty());
+  ASSERT_TRUE(again.acked(again.send(
+      Trained{.model = "policy", .version = 2, .work_ids = {1}, .stats = R"({"kl_k1": 0.5})"})));
+  const auto events = read().events(10);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].level, "info");
+  EXPECT_NE(events[0].text.find("within its limit again"), std::string::npos);
 }
 
 TEST_F(LedgerActorTest, QuarantineIsKeptWithItsReason) {

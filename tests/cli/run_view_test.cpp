@@ -59,6 +59,28 @@ TEST(TokenRate, IsOfTheLastSecondsAndInTheEndOfTheWholePhase) {
   EXPECT_EQ(rate.mean(start + seconds(10)), 0);
 }
 
+TEST(PolicyNumbers, CarryTheirUnitsAndLeaveOutWhatWasNotMeasured) {
+  using Numbers = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(
+      policy_numbers({{"reward_mean", 0.314}, {"kl_k1", -481.25}, {"staleness_mean", 0.5}}),
+      (Numbers{
+          {"reward", "0.31"}, {"kl", "-481.250 nats/response"}, {"staleness", "0.5 versions"}}));
+  EXPECT_EQ(policy_numbers({{"reward_mean", nullptr}, {"kl_k1", 0.1}}),
+            (Numbers{{"kl", "0.100 nats/response"}}));
+  EXPECT_TRUE(policy_numbers(nlohmann::json()).empty());
+}
+
+TEST(LimitEvents, AreEachToldOnceAndOthersNever) {
+  LimitEvents events(4);
+  const store::EventRow old{.text = "limit kl: before this start", .id = 4};
+  const store::EventRow kl{.text = "limit kl: KL is 60", .id = 5};
+  const store::EventRow other{.text = "work item 3 quarantined: limit of tokens", .id = 6};
+  const store::EventRow back{.text = "limit kl: within again", .id = 7};
+  EXPECT_EQ(events.take({old, kl, other}), (std::vector<std::string>{kl.text}));
+  EXPECT_TRUE(events.take({old, kl, other}).empty());
+  EXPECT_EQ(events.take({kl, other, back}), (std::vector<std::string>{back.text}));
+}
+
 TEST(WhoWaits, NamesEveryActorWithWhatItSaysOfItself) {
   EXPECT_EQ(who_waits(status(1)), "reward/0 (1 queued), rollout/0 (3 jobs, 2 to reward)");
   EXPECT_EQ(who_waits({}), "no actor has answered yet");

@@ -179,6 +179,7 @@ class Run:
         self.check_nothing_left()
         self.check_exactly_once()
         self.check_rates()
+        self.check_limits(status)
 
     def check_judges(self, status):
         """The evaluation's judge was checked by principles the labeller never used, and no pair of answers is lost."""
@@ -193,6 +194,11 @@ class Run:
         assert [(p["left"], p["right"]) for p in pairs] == [("base", "sl_cai"), ("base", "rl_cai"), ("sl_cai", "rl_cai")], pairs
         counted = [sum(p[key] for key in ("judged", "identical", "empty", "unjudged")) for p in pairs]
         assert counted == [tomllib.loads(self.config.read_text())["eval"]["prompts"]] * 3, pairs  # prompts of the evaluation
+
+    def check_limits(self, status):
+        """Nothing is wrong with these runs, and nothing is said to be."""
+        assert not [text for text in self.events() if text.startswith("limit ")], self.events()
+        assert [row["limit"] for row in status["limits"] if row["state"] != "within"] == [], status["limits"]
 
     def leftovers(self):
         name = f"charter-{self.run_id()}*"
