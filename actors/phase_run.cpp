@@ -11,6 +11,7 @@
 #include "actors/supervisor.hpp"
 #include "actors/work.hpp"
 #include "store/checkpoint.hpp"
+#include "store/given_up.hpp"
 
 namespace charter::actors {
 namespace {
@@ -162,6 +163,25 @@ PhaseStatus watch(Run& run, const Phase& phase, SupervisorOptions options,
   return status;
 }
 
+void tell_given_up(Run& run, const Phase& phase) {
+  const auto lost = store::given_up(*run.ledger, phase.name);
+  if (lost.count == 0) return;
+  const auto line = phase.name + ": " + text(lost);
+  run.view.event(line);
+  run.ledger->add_event("warning", line);
+}
+
+// A phase that gave up all its work has no result. Later stages would train on the models before
+// it as if they were its own, or end with an error that names another cause.
+void require_result(Run& run, const Phase& phase) {
+  const auto lost = store::given_up(*run.ledger, phase.name, phase.required);
+  if (phase.optional || !lost.all()) return;
+  throw std::runtime_error(phase.name + ": all of its " + std::to_string(lost.total) +
+                           " work items were given up, nothing is left for the stages after it; "
+                           "most often (" +
+                           std::to_string(lost.of_reason) + "): " + lost.reason);
+}
+
 }  // namespace
 
 PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point started) {
@@ -184,7 +204,11 @@ PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point sta
     if (status.hung) throw HungActor(phase.name + ": " + status.reason);
     for (const auto& event : status.events)
       run.ledger->add_event("warning", phase.name + ": " + event);
-    if (status.state == State::kDone || status.state == State::kStopped) return status.state;
+    if (status.state == State::kDone || status.state == State::kStopped) {
+      tell_given_up(run, phase);
+      if (status.state == State::kDone) require_result(run, phase);
+      return status.state;
+    }
     if (status.state == State::kFailed || run.stopping())
       throw std::runtime_error(phase.name + ": " + status.reason);
     const auto now = Clock::now();

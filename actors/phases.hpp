@@ -30,6 +30,9 @@ struct Phase {
   std::string
       trained_model;     // ledger's name of the model whose checkpoint decides the restore; "" none
   std::string progress;  // what is counted, for the progress line
+  // No later stage trains on what comes of it: when all of its work is given up the run goes on,
+  // and its stage says so. Any other phase ends the run then.
+  bool optional = false;
 };
 
 // In the order they run. online: the PM goes on learning in the rl phase.

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "actors/data_supply.hpp"
 #include "actors/phase_run.hpp"
+#include "actors/stage_work.hpp"
+#include "store/given_up.hpp"
 
 namespace charter::actors {
 namespace {
@@ -32,11 +35,26 @@ double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-int64_t work_of_stage(Run& run, const std::string& stage) {
-  int64_t total = 0;
-  for (const auto& phase : phases(run.config()))
-    if (phase.stage == stage) total += run.ledger->count_by_state(phase.name).total();
-  return total;
+// Done or skipped, and why: without any work, or with all of a phase's work given up.
+void close_stage(Run& run, store::StageRow& row) {
+  bool work = false, result = false;
+  row.reason.clear();
+  for (const auto& phase : phases(run.config())) {
+    if (phase.stage != row.name) continue;
+    const auto lost = store::given_up(*run.ledger, phase.name, phase.required);
+    if (lost.total == 0) continue;
+    work = true;
+    if (lost.all())
+      row.reason += (row.reason.empty() ? "" : "; ") + phase.name + ": all of its " +
+                    std::to_string(lost.total) + " work items were given up: " + lost.reason;
+    else
+      result = true;
+  }
+  row.state = result ? store::StageState::kDone : store::StageState::kSkipped;
+  if (work) return;
+  row.reason = "no data";
+  const auto why = why_no_work(run.config(), read_counts(run.options.context), row.name);
+  if (!why.empty()) row.reason += ": " + why;
 }
 
 State run_stage(Run& run, const std::string& stage) {
@@ -69,9 +87,7 @@ State run_stage(Run& run, const std::string& stage) {
   }
   account();
   if (state == State::kDone) {
-    const bool empty = work_of_stage(run, stage) == 0;
-    row.state = empty ? store::StageState::kSkipped : store::StageState::kDone;
-    if (empty) row.reason = "no data";
+    close_stage(run, row);
     row.ended = unix_seconds();
   }
   run.ledger->set_stage(row);

@@ -98,7 +98,8 @@ void finish(Self self, const Metrics& metrics) {
   auto& state = self->state;
   if (state.finish_checkpoint && state.trainer->version() > state.log.checkpointed())
     save(state, metrics);
-  if (state.finish_result && !state.options.result.empty()) {
+  // Without a version nothing was trained, and the start must not stand there as the result.
+  if (state.finish_result && !state.options.result.empty() && state.trainer->version() > 0) {
     auto snapshot = state.trainer->snapshot(state.lineage);
     snapshot.model = "pm";
     model::write_snapshot(snapshot, state.options.result, /*durable=*/true);

@@ -107,7 +107,8 @@ void finish(Self self, const Metrics& metrics) {
   auto& state = self->state;
   if (state.finish_checkpoint && version(state) > state.log.checkpointed())
     save(state, metrics.checkpoint);
-  if (state.finish_result) leave_result(state);
+  // Without a version nothing was trained, and the start must not stand there as the result.
+  if (state.finish_result && version(state) > 0) leave_result(state);
   metrics.learner.last_step_timestamp_seconds.Set(std::numeric_limits<double>::quiet_NaN());
   self->quit();
 }

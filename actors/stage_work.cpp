@@ -168,6 +168,24 @@ Items eval_generate(const Maker& make) {
 
 }  // namespace
 
+DataCounts read_counts(const NodeContext& context) {
+  const auto& d = context.config.data;
+  const auto prompts = [&](const std::string& file, const char* own) {
+    return count_splits(feedback::load_prompts(data_file(context, file, own)).rows);
+  };
+  const auto comparisons = [&](const std::string& file, const char* own) {
+    return count_splits(feedback::load_comparisons(data_file(context, file, own)).rows);
+  };
+  const auto pmp = feedback::load_pmp(data_file(context, d.pmp, "preferences/pmp.jsonl")).rows;
+  return {
+      .red_team = prompts(d.red_team, "prompts/red_team.jsonl"),
+      .helpful = prompts(d.helpful, "prompts/helpful.jsonl"),
+      .pmp = count_splits(pmp),
+      .helpfulness = comparisons(d.helpfulness, "preferences/helpfulness.jsonl"),
+      .harmlessness_eval = comparisons(d.harmlessness_eval, "preferences/harmlessness_eval.jsonl"),
+      .pmp_pairs = count_pmp_pairs(pmp, static_cast<uint64_t>(context.config.run.seed))};
+}
+
 std::vector<store::WorkItem> stage_work(const NodeContext& context, const store::Ledger& ledger,
                                         const Phase& phase) {
   static const std::map<std::string, std::function<Items(const Maker&)>> makers{

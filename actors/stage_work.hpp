@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "actors/data_supply.hpp"
 #include "actors/role_spawner.hpp"
 #include "store/ledger.hpp"
 
@@ -13,5 +14,8 @@ namespace charter::actors {
 [[nodiscard]] std::vector<store::WorkItem> stage_work(const NodeContext& context,
                                                       const store::Ledger& ledger,
                                                       const Phase& phase);
+
+// Rows of the run's data files. Throws as stage_work.
+[[nodiscard]] DataCounts read_counts(const NodeContext& context);
 
 }  // namespace charter::actors

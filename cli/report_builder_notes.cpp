@@ -1,10 +1,11 @@
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "actors/work.hpp"
+#include "cli/limit_history.hpp"
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
+#include "store/given_up.hpp"
 
 namespace charter::cli {
 namespace {
@@ -13,21 +14,11 @@ constexpr size_t kEventsRead = 10'000;
 constexpr size_t kEventsShown = 8;
 
 void add_quarantined(const store::Ledger& ledger, std::vector<std::string>& out) {
-  std::map<std::string, std::string> reasons;  // phase -> the first
-  int64_t total = 0;
-  for (const auto& [phase, stage] : kPhases) total += ledger.count_by_state(phase).quarantined;
-  if (total == 0) return;
-  for_each_work(ledger, [&](const store::WorkRow& work) {
-    if (work.state == store::WorkState::kQuarantined)
-      reasons.try_emplace(work.item.stage, work.reason);
-  });
   for (const auto& [phase, stage] : kPhases) {
-    const auto counts = ledger.count_by_state(phase);
-    if (counts.quarantined == 0) continue;
-    out.push_back(std::string(phase) + ": " + std::to_string(counts.quarantined) + " of " +
-                  std::to_string(counts.total()) +
-                  " work items were given up and are missing from every number here; the first: " +
-                  reasons[phase]);
+    const auto lost = store::given_up(ledger, phase);
+    if (lost.count == 0) continue;
+    out.push_back(std::string(phase) + ": " + text(lost) +
+                  ". They are missing from every number here.");
   }
 }
 
@@ -77,12 +68,16 @@ void add_cut(const store::Ledger& ledger, std::vector<std::string>& out) {
   say("PM accuracy", cut, all, "pm_train.max_tokens");
 }
 
-// Quarantines are counted above, so their events are not repeated.
+// Quarantines are counted and limits told above, so their events are not repeated.
 void add_events(const store::Ledger& ledger, std::vector<std::string>& out) {
   std::vector<std::string> texts;
+  std::set<std::string> seen;  // each start says its warnings again
   for (const auto& event : ledger.events(kEventsRead)) {
-    if (event.level == "info" || event.text.find(" quarantined: ") != std::string::npos) continue;
-    texts.push_back(event.level + ": " + event.text);
+    if (event.level == "info" || event.text.find(" quarantined: ") != std::string::npos ||
+        event.text.find(" work items were given up") != std::string::npos ||
+        event.text.starts_with("limit "))
+      continue;
+    if (seen.insert(event.text).second) texts.push_back(event.level + ": " + event.text);
   }
   const size_t hidden = texts.size() > kEventsShown ? texts.size() - kEventsShown : 0;
   if (hidden > 0) out.push_back(std::to_string(hidden) + " earlier warnings are in the ledger.");
@@ -92,10 +87,11 @@ void add_events(const store::Ledger& ledger, std::vector<std::string>& out) {
 }  // namespace
 
 std::vector<std::string> build_warnings(const store::Ledger& ledger) {
-  std::vector<std::string> out;
+  std::vector<std::string> out = limit_notes(ledger);
   for (const auto& stage : ledger.stages()) {
-    if (stage.state != store::StageState::kSkipped) continue;
-    out.push_back("Stage " + stage.name + " was skipped" +
+    const bool skipped = stage.state == store::StageState::kSkipped;
+    if (!skipped && stage.reason.empty()) continue;
+    out.push_back("Stage " + stage.name + (skipped ? " was skipped" : " is done") +
                   (stage.reason.empty() ? "." : ": " + stage.reason));
   }
   add_data_lines(ledger, out);

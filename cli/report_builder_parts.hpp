@@ -47,7 +47,8 @@ struct Evaluation {
 // "Q4_1" of "SmolLM2.Q4_1.gguf"; "none" for a directory's name.
 [[nodiscard]] std::string quantization_of(const std::string& model);
 
-// report_builder_notes.cpp: skipped stages, quarantined work, warnings among the events, restores.
+// report_builder_notes.cpp: exceeded limits, skipped stages, quarantined work, warnings among the
+// events, restores.
 [[nodiscard]] std::vector<std::string> build_warnings(const store::Ledger& ledger);
 
 }  // namespace charter::cli

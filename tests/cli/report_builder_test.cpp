@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "cli/limit_history.hpp"
 #include "cli/report_builder_run.hpp"
+#include "metrics/quantities.hpp"
 #include "report/html_report.hpp"
 #include "report/report_json.hpp"
 #include "tests/cli/report_builder_fixture.hpp"
@@ -72,8 +74,102 @@ TEST_F(ReportBuilder, QuarantinedWorkIsCountedAmongTheWarnings) {
   (void)work("sl_generate", "sl_chain", json::object());
   (void)work("sl_generate", "sl_chain", json::object());
   ledger_.quarantine(2, "answer is empty");
-  EXPECT_TRUE(has_note(build(), "sl_generate: 1 of 2 work items were given up"));
-  EXPECT_TRUE(has_note(build(), "answer is empty"));
+  // What the run said of it at the phase's end is the same, and stands there once.
+  ledger_.add_event("warning",
+                    "sl_generate: 1 of 2 work items were given up (50 %), most often (1): answer "
+                    "is empty");
+  const auto notes = build().notes;
+  EXPECT_EQ(std::count_if(notes.begin(), notes.end(),
+                          [](const auto& note) {
+                            return note.find(
+                                       "1 of 2 work items were given up (50 %), most often "
+                                       "(1): answer is empty") != std::string::npos;
+                          }),
+            1);
+}
+
+TEST_F(ReportBuilder, ADoneStageSaysWhatItLacks) {
+  ledger_.set_stage({.name = "label",
+                     .state = store::StageState::kDone,
+                     .reason = "judge_check: all of its 4 work items were given up: too long"});
+  EXPECT_TRUE(has_note(build(), "Stage label is done: judge_check: all of its 4 work items"));
+}
+
+TEST_F(ReportBuilder, ExceededLimitsAreTheFirstNotesAndPartOfTheStatus) {
+  version("policy", 1, 1, {{"kl_k1", 0.1}, {"entropy", 10.0}, {"importance_mean", 1.0}});
+  version("policy", 1, 2, {{"kl_k1", -481.0}, {"entropy", 0.4}, {"importance_mean", 2e-9}});
+  version("policy", 1, 3, {{"kl_k1", -20.0}, {"entropy", 0.5}, {"importance_mean", nullptr}});
+  version("policy", 1, 4, {{"kl_k1", 3.0}, {"entropy", 0.6}, {"importance_mean", nullptr}});
+  ledger_.add_event("warning", "limit kl: said when it was crossed");
+  const auto data = build();
+  ASSERT_GE(data.notes.size(), 2u);
+  EXPECT_EQ(data.notes[0],
+            "Limit kl was exceeded: KL to SL-CAI was -481 nats/response at policy version 2, "
+            "outside -10 to 50: the policy has left its reference, or is not the one that wrote "
+            "the responses. It was within its limit again from version 4.");
+  EXPECT_EQ(data.notes[1],
+            "Limit entropy was exceeded: policy entropy was 0.4 nats/token at policy version 2, "
+            "below 0.1 or outside 0.3 to 3 times its start for 2 versions: the policy repeats "
+            "itself, or writes noise. It was so from version 2 to the last. Lower "
+            "rl.learning_rate or raise rl.kl_coef.");
+  EXPECT_FALSE(has_note(data, "said when it was crossed"));
+
+  const auto limits = run_status(ledger_, "run")["limits"];
+  const auto row = [&](const std::string& id) {
+    for (const auto& each : limits)
+      if (each["limit"] == id) return each;
+    return nlohmann::ordered_json();
+  };
+  EXPECT_EQ(limits.size(), 5u);
+  EXPECT_EQ(row("kl")["state"], "within");
+  EXPECT_EQ(row("kl")["unit"], "nats/response");
+  EXPECT_EQ(row("kl")["worst"], -481);
+  EXPECT_EQ(row("kl")["since_version"], 4);
+  EXPECT_EQ(row("entropy")["state"], "exceeded");
+  EXPECT_EQ(row("entropy")["since_version"], 2);
+  // One version below and then none that was measured: neither fired nor shown as 0.
+  EXPECT_EQ(row("importance")["state"], "within");
+  EXPECT_EQ(row("truncation")["state"], "not measured");
+  EXPECT_TRUE(row("truncation")["value"].is_null());
+  EXPECT_EQ(limits_exceeded(ledger_), "entropy since version 2");
+}
+
+TEST_F(ReportBuilder, AHealthyRunHasNoNoteOfALimit) {
+  for (int64_t v = 1; v <= 8; ++v)
+    version("policy", 1, v,
+            {{"kl_k1", 0.2 * static_cast<double>(v)},
+             {"entropy", 1.4},
+             {"importance_mean", 0.98},
+             {"response_tokens_mean", 30.0},
+             {"truncated_ratio", 0.75}});
+  for (const auto& note : build().notes) EXPECT_FALSE(note.starts_with("Limit ")) << note;
+  EXPECT_EQ(limits_exceeded(ledger_), "");
+  const auto status = run_status(ledger_, "run");
+  for (const auto& row : status["limits"]) EXPECT_EQ(row["state"], "within");
+}
+
+// Every number with a unit, from the table of units.
+TEST_F(ReportBuilder, ChartsAndTablesShowTheUnitsOfTheTable) {
+  version("policy", 1, 1, {{"kl_k1", 0.1}, {"entropy", 1.0}, {"response_tokens_mean", 30.0}});
+  version("sl", 1, 1, {{"loss", 2.0}});
+  version("pm", 1, 1, {{"loss", 0.7}});
+  const auto data = build();
+  const auto unit_of = [&](const char* title) {
+    const auto* found = chart(data, title);
+    return found ? found->unit : "no such chart";
+  };
+  EXPECT_EQ(unit_of("KL to SL-CAI"), "nats/response");
+  EXPECT_EQ(unit_of("Entropy"), "nats/token");
+  EXPECT_EQ(unit_of("Supervised loss"), "nats/token");
+  EXPECT_EQ(unit_of("Preference model loss"), "nats/pair");
+  EXPECT_EQ(unit_of("Response length"), "tokens");
+  const auto html = report::render_html(data);
+  using Heading = std::pair<const char*, const char*>;
+  for (const auto& [heading, stat] :
+       {Heading{"Label entropy, ", "label_entropy"}, Heading{"Loss, ", "loss"}})
+    EXPECT_NE(html.find(heading + std::string(metrics::text(metrics::unit_of_stat("pm", stat)))),
+              std::string::npos)
+        << heading;
 }
 
 TEST_F(ReportBuilder, LabelSourcesCountLearnedWorkThatLeavesNoRecord) {
