@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/environment.hpp"
 #include "cli/jsonl.hpp"
+#include "cli/start_checks.hpp"
 #include "config/explain.hpp"
 #include "config/run_config.hpp"
 
@@ -26,12 +27,20 @@ nlohmann::ordered_json as_json(const config::KeyExplanation& row) {
 
 void check(const ConfigArguments& arguments) {
   const config::RunConfig config = load_run_config(arguments.file, arguments.overrides);
+  const StartFindings findings = check_start(config, data_directory());
   if (arguments.json) {
     nlohmann::ordered_json values;
     for (const auto& row : config::explanations(config)) values[row.name] = row.value;
-    std::cout << json_line({{"file", arguments.file}, {"ok", true}, {"values", values}}) << "\n";
+    std::cout << json_line({{"file", arguments.file},
+                            {"ok", true},
+                            {"data", findings.data},
+                            {"warnings", findings.warnings},
+                            {"values", values}})
+              << "\n";
     return;
   }
+  for (const auto& line : findings.data) std::cout << line << "\n";
+  for (const auto& line : findings.warnings) std::cout << "warning: " << line << "\n";
   std::cout << arguments.file << ": ok\n";
 }
 
@@ -54,7 +63,8 @@ void add_config(CLI::App& app) {
   command->require_subcommand(1);
   const auto arguments = std::make_shared<ConfigArguments>();
 
-  CLI::App* checking = command->add_subcommand("check", "say whether a file is a valid run");
+  CLI::App* checking = command->add_subcommand(
+      "check", "say whether a run of a file can start, and what it will lack");
   checking->add_option("FILE", arguments->file, "run configuration, TOML")->required();
   checking->add_option("--set", arguments->overrides, "section.key=value, may be repeated");
   checking->add_flag("--json", arguments->json, "the resolved values as one JSON line");

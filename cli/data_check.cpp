@@ -1,11 +1,6 @@
 #include "cli/data_check.hpp"
 
-#include <algorithm>
 #include <stdexcept>
-
-#include "feedback/constitution.hpp"
-#include "feedback/datasets.hpp"
-#include "feedback/fewshot.hpp"
 
 namespace charter::cli {
 namespace {
@@ -14,78 +9,92 @@ using Path = std::filesystem::path;
 
 template <class Row>
 std::string describe(const feedback::Loaded<Row>& data, const char* why_skipped) {
-  const auto held_out = std::count_if(data.rows.begin(), data.rows.end(), [](const Row& row) {
-    return row.split == feedback::Split::kHeldOut;
-  });
-  std::string text =
-      std::to_string(data.rows.size()) + " rows, " + std::to_string(held_out) + " of them held out";
+  const auto counts = actors::count_splits(data.rows);
+  std::string text = std::to_string(counts.total()) + " rows, " + std::to_string(counts.held_out) +
+                     " of them held out";
   if (data.skipped > 0)
     text += "; " + std::to_string(data.skipped) + " skipped (" + why_skipped + ")";
   return text;
 }
 
-std::string describe_prompts(const Path& file) {
-  return describe(feedback::load_prompts(file), "repeated or without a human turn");
-}
+// One file after the other into `data`; what each holds becomes a line where the key names a file.
+class Reader {
+ public:
+  Reader(RunData& data, const Path& authored) : data_(data), authored_(authored) {}
 
-std::string describe_comparisons(const Path& file) {
-  return describe(feedback::load_comparisons(file), "a tie, an empty answer or no common prompt");
-}
+  // read: takes the file, gives the line's text.
+  template <class Read>
+  void file(const char* key, const std::string& configured, const char* own, const Read& read) {
+    const auto name = std::string("data.") + key + ": ";
+    const auto path = configured.empty() ? authored_ / own : Path(configured);
+    try {
+      const std::string text = read(path);
+      if (!configured.empty()) data_.lines.push_back(name + path.string() + ": " + text);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(name + error.what());
+    }
+  }
+  void prompts(const char* key, const std::string& configured, const char* own,
+               std::vector<feedback::PromptRow>& rows, actors::SplitCounts& counts) {
+    file(key, configured, own, [&](const Path& path) {
+      auto loaded = feedback::load_prompts(path);
+      counts = actors::count_splits(loaded.rows);
+      auto text = describe(loaded, "repeated or without a human turn");
+      rows = std::move(loaded.rows);
+      return text;
+    });
+  }
+  void comparisons(const char* key, const std::string& configured, const char* own,
+                   actors::SplitCounts& counts) {
+    file(key, configured, own, [&](const Path& path) {
+      const auto loaded = feedback::load_comparisons(path);
+      counts = actors::count_splits(loaded.rows);
+      return describe(loaded, "a tie, an empty answer or no common prompt");
+    });
+  }
 
-std::string describe_pmp(const Path& file) {
-  return describe(feedback::load_pmp(file), "without an answer");
-}
-
-std::string describe_constitution(const Path& file) {
-  const auto constitution = std::filesystem::is_directory(file)
-                                ? feedback::import_paper_constitution(file)
-                                : feedback::load_constitution(file);
-  return std::to_string(constitution.critiques.size()) + " principles for critiques, " +
-         std::to_string(constitution.feedback.size()) + " for labels";
-}
-
-std::string describe_critique_examples(const Path& file) {
-  return std::to_string(feedback::load_critique_examples(file).size()) + " examples";
-}
-
-std::string describe_feedback_examples(const Path& file) {
-  return std::to_string(feedback::load_feedback_examples(file).size()) + " examples";
-}
+ private:
+  RunData& data_;
+  const Path& authored_;
+};
 
 }  // namespace
 
-std::vector<std::string> check_data(const config::RunConfig& config, const Path& authored) {
-  struct Source {
-    const char* key;
-    const std::string& file;
-    const char* own;
-    std::string (*describe)(const Path&);
-  };
+RunData read_data(const config::RunConfig& config, const Path& authored) {
+  RunData data;
+  Reader read(data, authored);
   const auto& d = config.data;
-  const Source sources[] = {
-      {"constitution", d.constitution, "constitution.toml", describe_constitution},
-      {"critique_fewshot", d.critique_fewshot, "prompts/critique_fewshot.jsonl",
-       describe_critique_examples},
-      {"feedback_fewshot", d.feedback_fewshot, "prompts/feedback_fewshot.jsonl",
-       describe_feedback_examples},
-      {"red_team", d.red_team, "prompts/red_team.jsonl", describe_prompts},
-      {"helpful", d.helpful, "prompts/helpful.jsonl", describe_prompts},
-      {"pmp", d.pmp, "preferences/pmp.jsonl", describe_pmp},
-      {"helpfulness", d.helpfulness, "preferences/helpfulness.jsonl", describe_comparisons},
-      {"harmlessness_eval", d.harmlessness_eval, "preferences/harmlessness_eval.jsonl",
-       describe_comparisons}};
-  std::vector<std::string> lines;
-  for (const auto& source : sources) {
-    const auto key = std::string("data.") + source.key + ": ";
-    const auto file = source.file.empty() ? authored / source.own : Path(source.file);
-    try {
-      const auto text = source.describe(file);
-      if (!source.file.empty()) lines.push_back(key + file.string() + ": " + text);
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(key + error.what());
-    }
-  }
-  return lines;
+  read.file("constitution", d.constitution, "constitution.toml", [&](const Path& path) {
+    data.constitution = std::filesystem::is_directory(path)
+                            ? feedback::import_paper_constitution(path)
+                            : feedback::load_constitution(path);
+    return std::to_string(data.constitution.critiques.size()) + " principles for critiques, " +
+           std::to_string(data.constitution.feedback.size()) + " for labels";
+  });
+  read.file("critique_fewshot", d.critique_fewshot, "prompts/critique_fewshot.jsonl",
+            [&](const Path& path) {
+              data.critique_examples = feedback::load_critique_examples(path);
+              return std::to_string(data.critique_examples.size()) + " examples";
+            });
+  read.file("feedback_fewshot", d.feedback_fewshot, "prompts/feedback_fewshot.jsonl",
+            [](const Path& path) {
+              return std::to_string(feedback::load_feedback_examples(path).size()) + " examples";
+            });
+  read.prompts("red_team", d.red_team, "prompts/red_team.jsonl", data.red_team,
+               data.counts.red_team);
+  read.prompts("helpful", d.helpful, "prompts/helpful.jsonl", data.helpful, data.counts.helpful);
+  read.file("pmp", d.pmp, "preferences/pmp.jsonl", [&](const Path& path) {
+    const auto loaded = feedback::load_pmp(path);
+    data.counts.pmp = actors::count_splits(loaded.rows);
+    data.counts.pmp_pairs =
+        actors::count_pmp_pairs(loaded.rows, static_cast<uint64_t>(config.run.seed));
+    return describe(loaded, "without an answer");
+  });
+  read.comparisons("helpfulness", d.helpfulness, "preferences/helpfulness.jsonl",
+                   data.counts.helpfulness);
+  read.comparisons("harmlessness_eval", d.harmlessness_eval, "preferences/harmlessness_eval.jsonl",
+                   data.counts.harmlessness_eval);
+  return data;
 }
 
 }  // namespace charter::cli

@@ -56,6 +56,10 @@ config::ModelSizes model_sizes(const std::filesystem::path& path) {
           .tied = c.tie_embeddings};
 }
 
+int64_t longest_context(const std::filesystem::path& path) {
+  return read_config(path).max_position;
+}
+
 int64_t memory_bytes() {
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }

@@ -14,6 +14,9 @@ namespace charter::cli {
 // std::runtime_error naming file and key.
 [[nodiscard]] config::ModelSizes model_sizes(const std::filesystem::path& model);
 
+// Tokens that the model at this place can attend to. Throws as model_sizes.
+[[nodiscard]] int64_t longest_context(const std::filesystem::path& model);
+
 [[nodiscard]] int64_t memory_bytes();       // of the machine
 [[nodiscard]] int64_t peak_memory_bytes();  // of this process so far, resident
 

@@ -9,6 +9,7 @@
 #include "cli/environment.hpp"
 #include "cli/jsonl.hpp"
 #include "cli/machine_probe.hpp"
+#include "cli/start_checks.hpp"
 #include "config/machine.hpp"
 #include "config/plan.hpp"
 
@@ -72,10 +73,26 @@ void print_table(const std::vector<config::StagePlan>& stages, double gflops) {
   print_row("all", t.seconds, all_tokens, t.memory_bytes, t.disk_bytes);
   std::printf("at %.0f GFLOP/s measured here; answers at their longest, so mostly an upper bound\n",
               gflops);
-  if (t.memory_bytes > memory_bytes()) {
-    std::printf("this machine has %.1f GiB of memory: less than the plan needs\n",
-                static_cast<double>(memory_bytes()) / (1 << 30));
+}
+
+// The start's own checks, as far as they concern this machine.
+struct Checked {
+  StartFindings findings;
+  std::string refused;  // why `charter run` would refuse to start; "" if it would not
+};
+
+Checked check(const config::RunConfig& config) {
+  try {
+    return {check_start(config, data_directory()), ""};
+  } catch (const std::exception& error) {  // a plan is for what is yet to be put in place, too
+    return {{}, error.what()};
   }
+}
+
+void print_checked(const Checked& checked) {
+  for (const auto& line : checked.findings.warnings) std::printf("warning: %s\n", line.c_str());
+  if (!checked.refused.empty())
+    std::printf("charter run would refuse to start: %s\n", checked.refused.c_str());
 }
 
 nlohmann::ordered_json as_json(const config::StagePlan& s) {
@@ -96,7 +113,12 @@ void run_plan(const PlanArguments& arguments) {
   const double gflops =
       arguments.gflops > 0 ? arguments.gflops : measure_gflops(config::compute_slots(config));
   const std::vector<config::StagePlan> stages = config::plan(config, sizes, gflops);
-  if (!arguments.json) return print_table(stages, gflops);
+  // A plan of another machine's rate says nothing of this one.
+  const Checked checked = arguments.gflops > 0 ? Checked{} : check(config);
+  if (!arguments.json) {
+    print_table(stages, gflops);
+    return print_checked(checked);
+  }
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const config::StagePlan& s : stages) rows.push_back(as_json(s));
   const Totals t = totals(stages);
@@ -104,7 +126,9 @@ void run_plan(const PlanArguments& arguments) {
                           {"seconds", t.seconds},
                           {"memory_bytes", t.memory_bytes},
                           {"disk_bytes", t.disk_bytes},
-                          {"stages", rows}})
+                          {"stages", rows},
+                          {"warnings", checked.findings.warnings},
+                          {"refused", checked.refused}})
             << "\n";
 }
 

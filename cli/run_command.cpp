@@ -12,19 +12,19 @@
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
 #include "cli/commands.hpp"
-#include "cli/data_check.hpp"
 #include "cli/environment.hpp"
+#include "cli/limit_history.hpp"
 #include "cli/machine_probe.hpp"
 #include "cli/output_file.hpp"
 #include "cli/report_builder.hpp"
 #include "cli/run_directory.hpp"
 #include "cli/run_temporaries.hpp"
 #include "cli/run_view.hpp"
+#include "cli/start_checks.hpp"
 #include "config/machine.hpp"
 #include "config/plan.hpp"
 #include "metrics/exposer.hpp"
 #include "model/allocation.hpp"
-#include "model/device.hpp"
 #include "report/html_report.hpp"
 
 namespace charter::cli {
@@ -120,7 +120,8 @@ class ListedTargets {
   fs::path file_;
 };
 
-actors::PipelineView callbacks_of(RunView& view) {
+// ledger: read between phases only.
+actors::PipelineView callbacks_of(RunView& view, const store::Ledger& ledger) {
   actors::PipelineView callbacks;
   callbacks.stage_begins = [&view](const std::string& stage, double planned) {
     view.message(stage + ": planned " + fixed(planned, 0) + " s");
@@ -128,7 +129,10 @@ actors::PipelineView callbacks_of(RunView& view) {
   callbacks.progress = [&view](const auto& phase, const auto& status, double) {
     view.progress(phase, status);
   };
-  callbacks.stage_ends = [&view](const std::string& stage, const store::StageRow& row) {
+  callbacks.stage_ends = [&view, &ledger](const std::string& stage, const store::StageRow& row) {
+    if (stage == "rl")
+      if (const auto exceeded = limits_exceeded(ledger); !exceeded.empty())
+        view.message("rl: ends with limits exceeded: " + exceeded);
     view.message(stage + ": " + name(row.state) + (row.reason.empty() ? "" : ": " + row.reason) +
                  ", planned " + fixed(row.planned_seconds, 0) + " s, spent " +
                  fixed(row.spent_seconds, 0) + " s");
@@ -137,20 +141,30 @@ actors::PipelineView callbacks_of(RunView& view) {
   return callbacks;
 }
 
+// On the console and in the ledger.
+void tell(const StartFindings& findings, store::Ledger& ledger) {
+  for (const auto& line : findings.data) {
+    ledger.add_event("info", line);
+    std::cerr << line << "\n";
+  }
+  for (const auto& line : findings.warnings) {
+    ledger.add_event("warning", line);
+    std::cerr << "warning: " << line << "\n";
+  }
+}
+
 void run(const RunArguments& arguments) {
   const auto config = load_run_config(arguments.file, arguments.overrides);
   if (config.machine.placement == "single") model::keep_freed_memory();
-  (void)model::require_device(config.machine.device);
   // All that is read is read before config.toml makes the directory a run that would be resumed.
-  const auto data = check_data(config, data_directory());
+  const auto findings = check_start(config, data_directory(), arguments.stage);
   auto directory = open_run_directory(config);
   import_models(directory, config, [](const std::string& text) { std::cerr << text << "\n"; });
   begin_run(directory, config);
   auto ledger = std::make_shared<store::Ledger>(
       store::Ledger::open(directory.paths.ledger(), directory.run_id, std::move(directory.lock)));
   for (const auto& key : directory.accepted) ledger->add_event("info", "resumed with " + key);
-  for (const auto& line : data) ledger->add_event("info", line);
-  for (const auto& line : data) std::cerr << line << "\n";
+  tell(findings, *ledger);
   if (directory.resumed) std::cerr << "resuming " << directory.paths.run.string() << "\n";
   catch_signals();
 
@@ -181,7 +195,7 @@ void run(const RunArguments& arguments) {
       transport.reset();
     });
     try {
-      end = actors::run_pipeline(system, ledger, options, callbacks_of(view));
+      end = actors::run_pipeline(system, ledger, options, callbacks_of(view, *ledger));
     } catch (const actors::HungActor& hung) {  // the system's end would wait for it
       std::cerr << "charter: " << hung.what() << "; the same command goes on from here\n";
       targets.reset();

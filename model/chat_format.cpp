@@ -203,9 +203,9 @@ std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate&
       continue;
     }
     const auto id = tokenizer.id_of(part.text);
-    if (!id) {
+    if (!id || !tokenizer.is_special(*id)) {
       throw InputError("chat format " + std::string(chat_format_name(chat.format)) +
-                       ": the vocabulary has no token \"" + part.text + "\"");
+                       ": the vocabulary has no special token \"" + part.text + "\"");
     }
     out.push_back(*id);
   }

@@ -57,7 +57,7 @@ struct ChatTemplate {
 // The ids of render_chat's text; in kPlain, which has no markers, after the token that the model
 // begins texts with. Where [INST] is a token, kMistral has version 0.3's spaces. Only the format's
 // own markers become special tokens: the text of one inside a message stays text. Throws
-// std::runtime_error when the vocabulary lacks a marker.
+// std::runtime_error when a marker is not a special token of the vocabulary.
 [[nodiscard]] std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                                std::span<const ChatMessage> messages,
                                                bool generation_prompt);

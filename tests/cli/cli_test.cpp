@@ -31,12 +31,15 @@ TEST(Command, HelpNamesTheSubcommands) {
 }
 
 TEST(ConfigCheck, AcceptsTheShippedFiles) {
+  SKIP_UNLESS_DEFAULT_MODEL();  // it reads the model's vocabulary
   const Scratch scratch;
   for (const char* name : {"quickstart", "daemon", "paper"}) {
     const std::string file = std::string(CHARTER_SOURCE_DIR "/config/") + name + ".toml";
     const Outcome outcome = run_charter(scratch, "config check " + file);
     EXPECT_EQ(outcome.code, 0) << outcome.error;
-    EXPECT_EQ(outcome.out, file + ": ok\n");
+    EXPECT_TRUE(outcome.out.ends_with(file + ": ok\n")) << outcome.out;
+    // The quickstart lacks nothing; the others ask for more data than the project's own.
+    EXPECT_EQ(outcome.out == file + ": ok\n", std::string(name) == "quickstart") << outcome.out;
   }
 }
 

@@ -1,0 +1,124 @@
+#include "cli/format_check.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "feedback/critique.hpp"
+
+namespace charter::cli {
+namespace {
+
+using feedback::Split;
+
+const feedback::PromptRow* shortest(const std::vector<feedback::PromptRow>& rows) {
+  const feedback::PromptRow* found = nullptr;
+  size_t least = 0;
+  for (const auto& row : rows) {
+    if (row.split != Split::kTrain) continue;
+    const size_t size = feedback::render(row.prompt).size();
+    if (found && size >= least) continue;
+    found = &row;
+    least = size;
+  }
+  return found;
+}
+
+// What a chain takes of the context.
+struct ChainFit {
+  bool fits = true;
+  int dropped = 0;      // examples left out
+  std::string request;  // the one that does not fit
+};
+
+// max_prompt_tokens: 0 for no limit.
+ChainFit run_chain(const actors::PolicyText& text, const config::RunConfig& c, const RunData& data,
+                   const feedback::PromptRow& row, int64_t max_prompt_tokens) {
+  feedback::CritiqueChain chain(
+      row.prompt, &data.constitution, &data.critique_examples,
+      {.rounds = 1,
+       .seed = static_cast<uint64_t>(c.run.seed),
+       .max_prompt_tokens = max_prompt_tokens,
+       .max_fewshot_tokens = c.sl_generate.fewshot_max_tokens},
+      [&text](std::string_view s) { return static_cast<int64_t>(text.plain(s).size()); });
+  std::string answer;  // a token a word in most vocabularies
+  for (int32_t i = 0; i < c.sl_generate.max_new_tokens; ++i) answer += i == 0 ? "word" : " word";
+  ChainFit fit;
+  while (const auto& request = chain.next()) {
+    fit.dropped += request->dropped_examples;
+    if (!request->fits) {
+      fit.fits = false;
+      fit.request = request->step == feedback::ChainStep::kRevision ? "revision" : "critique";
+      return fit;
+    }
+    chain.accept(answer);
+  }
+  return fit;
+}
+
+// Tokens of the prompt with the markers around it. A text has no more tokens than bytes, and the
+// markers take few: what is short anyway is not encoded.
+bool too_long(const actors::PolicyText& text, const feedback::PromptRow& row, int64_t context) {
+  constexpr int64_t kMarkers = 64;
+  if (static_cast<int64_t>(feedback::render(row.prompt).size()) + kMarkers < context) return false;
+  return static_cast<int64_t>(text.prompt(row.prompt).size()) + 1 > context;
+}
+
+}  // namespace
+
+void check_format(const actors::PolicyText& text) {
+  const auto example = text.example("\n\nHuman: What is rain?", "Water.", 1 << 20);
+  if (example.loss_from >= static_cast<int64_t>(example.tokens.size()))
+    throw std::runtime_error("a conversation has no answer in this format");
+}
+
+std::string check_chain(const actors::PolicyText& text, const config::RunConfig& c,
+                        const RunData& data) {
+  const auto* row = shortest(data.red_team);
+  if (!row) return "";
+  const int64_t limit = c.models.max_context - c.sl_generate.max_new_tokens;
+  const auto fit = run_chain(text, c, data, *row, limit);
+  if (!fit.fits)
+    throw std::runtime_error(
+        "models.max_context: " + std::to_string(c.models.max_context) + " tokens hold no " +
+        fit.request +
+        " of sl_generate.max_new_tokens = " + std::to_string(c.sl_generate.max_new_tokens) +
+        " behind the shortest prompt of data.red_team, its answer and the request, expected more");
+  const int dropped = fit.dropped - run_chain(text, c, data, *row, 0).dropped;
+  if (dropped <= 0) return "";
+  return "sl_generate.fewshot_max_tokens: " + std::to_string(dropped) +
+         " examples of two requests are left out even beside the shortest prompt of data.red_team: "
+         "models.max_context = " +
+         std::to_string(c.models.max_context) + " has no room for them";
+}
+
+std::vector<std::string> check_prompt_lengths(const actors::PolicyText& text,
+                                              const config::RunConfig& c, const RunData& data) {
+  struct File {
+    const char* key;
+    const std::vector<feedback::PromptRow>& rows;
+  };
+  std::vector<File> files{{"data.red_team", data.red_team}};
+  if (c.sl_generate.helpful_prompts > 0 || c.rl.red_team_fraction < 1)
+    files.push_back({"data.helpful", data.helpful});
+  std::vector<std::string> lines;
+  for (const auto& [key, rows] : files) {
+    int64_t training = 0, longer = 0;
+    for (const auto& row : rows) {
+      if (row.split != Split::kTrain) continue;
+      ++training;
+      longer += static_cast<int64_t>(too_long(text, row, c.models.max_context));
+    }
+    if (longer == 0) continue;
+    const std::string what = std::to_string(longer) + " of " + std::to_string(training) +
+                             " training prompts do not fit into models.max_context = " +
+                             std::to_string(c.models.max_context) + " tokens";
+    if (longer == training)
+      throw std::runtime_error(std::string(key) + ": " + what +
+                               ": nothing is left to train on, expected shorter ones or a larger "
+                               "context");
+    lines.push_back(std::string(key) + ": " + what + " and will be given up");
+  }
+  return lines;
+}
+
+}  // namespace charter::cli

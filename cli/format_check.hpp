@@ -1,0 +1,28 @@
+// One conversation in the run's formats, before the first stage: whether its markers are there, and
+// whether prompt, examples and answers fit into the context.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "actors/policy_text.hpp"
+#include "cli/data_check.hpp"
+#include "config/run_config.hpp"
+
+namespace charter::cli {
+
+// Throws std::runtime_error when a conversation of the run cannot be encoded.
+void check_format(const actors::PolicyText& text);
+
+// The chain of critique and revision on the shortest training prompt, with answers of full length.
+// Throws std::runtime_error "models.max_context: ..." when a request does not fit even without
+// examples; returns a line when examples must be left out for want of context, else "".
+[[nodiscard]] std::string check_chain(const actors::PolicyText& text,
+                                      const config::RunConfig& config, const RunData& data);
+
+// How many training prompts are too long for the context and will be given up: a line for each file
+// that has some. Throws std::runtime_error "data.KEY: ..." when all of a file's are.
+[[nodiscard]] std::vector<std::string> check_prompt_lengths(const actors::PolicyText& text,
+                                                            const config::RunConfig& config,
+                                                            const RunData& data);
+
+}  // namespace charter::cli
