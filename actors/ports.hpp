@@ -19,24 +19,43 @@ namespace charter::actors {
 
 class LinkEnd;
 
+// An actor as the callbacks of its links know it: reached, and not kept alive. A transport drops
+// callbacks when it gets to it, and the end of an actor system waits for every holder of an actor.
+template <class Handle>
+class Recipient {
+ public:
+  explicit Recipient(const Handle& actor) : actor_(caf::actor_cast<caf::weak_actor_ptr>(actor)) {}
+
+  // What is for an actor that is gone goes nowhere.
+  template <class T>
+  void send(T message) const {
+    if (auto actor = caf::actor_cast<caf::strong_actor_ptr>(actor_))
+      caf::anon_send(caf::actor_cast<Handle>(std::move(actor)), std::move(message));
+  }
+
+ private:
+  caf::weak_actor_ptr actor_;
+};
+
 enum class Delivery { kOtherType, kMalformed, kDelivered };
 
 template <class T, class Handle>
-Delivery deliver_as(const Handle& handle, Peer from, uint64_t sequence, const std::string& body) {
+Delivery deliver_as(const Recipient<Handle>& to, Peer from, uint64_t sequence,
+                    const std::string& body) {
   auto message = transport::decode_body<T>(body);
   if (!message) return Delivery::kMalformed;
-  caf::anon_send(handle, From<T>{from, sequence, std::move(*message)});
+  to.send(From<T>{from, sequence, std::move(*message)});
   return Delivery::kDelivered;
 }
 
 // Gives the actor the message, if its type is one of those the actor takes on this arrow.
 template <class... Received, class Handle>
-Delivery deliver(const Handle& handle, [[maybe_unused]] Peer from,
+Delivery deliver(const Recipient<Handle>& to, [[maybe_unused]] Peer from,
                  [[maybe_unused]] uint64_t sequence, [[maybe_unused]] uint16_t type,
                  [[maybe_unused]] const std::string& body) {
   Delivery result = Delivery::kOtherType;
   (void)((type == kWireType<Received> &&
-          (result = deliver_as<Received>(handle, from, sequence, body), true)) ||
+          (result = deliver_as<Received>(to, from, sequence, body), true)) ||
          ...);
   return result;
 }
@@ -100,49 +119,46 @@ class Ports {
       while ((link = id->load(std::memory_order_acquire)) == 0) std::this_thread::yield();
       return Peer{link, peer};
     };
+    const Recipient<Handle> to(handle);
     transport::LinkEvents events;
-    events.peer_up = [=](transport::PeerId peer, const transport::Hello& hello) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kUp, .from = from(peer), .hello = hello});
+    events.peer_up = [to, from](transport::PeerId peer, const transport::Hello& hello) {
+      to.send(LinkEvent{.kind = Kind::kUp, .from = from(peer), .hello = hello});
     };
-    events.peer_down = [=](transport::PeerId peer, std::string reason) {
-      caf::anon_send(handle,
-                     LinkEvent{.kind = Kind::kDown, .from = from(peer), .text = std::move(reason)});
+    events.peer_down = [to, from](transport::PeerId peer, std::string reason) {
+      to.send(LinkEvent{.kind = Kind::kDown, .from = from(peer), .text = std::move(reason)});
     };
-    events.acked = [=](transport::PeerId peer, uint64_t sequence) {
-      caf::anon_send(handle, LinkEvent{.kind = Kind::kAcked,
-                                       .from = from(peer),
-                                       .number = static_cast<int64_t>(sequence)});
+    events.acked = [to, from](transport::PeerId peer, uint64_t sequence) {
+      to.send(LinkEvent{
+          .kind = Kind::kAcked, .from = from(peer), .number = static_cast<int64_t>(sequence)});
     };
-    events.credit = [=](transport::PeerId peer, int64_t available) {
-      caf::anon_send(handle,
-                     LinkEvent{.kind = Kind::kCredit, .from = from(peer), .number = available});
+    events.credit = [to, from](transport::PeerId peer, int64_t available) {
+      to.send(LinkEvent{.kind = Kind::kCredit, .from = from(peer), .number = available});
     };
-    events.lost = [=](transport::PeerId peer, std::vector<uint64_t> sequences) {
-      caf::anon_send(
-          handle,
+    events.lost = [to, from](transport::PeerId peer, std::vector<uint64_t> sequences) {
+      to.send(
           LinkEvent{.kind = Kind::kLost, .from = from(peer), .sequences = std::move(sequences)});
     };
-    events.refused = [=](std::string reason) {
-      caf::anon_send(handle,
-                     LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
+    events.refused = [to, from](std::string reason) {
+      to.send(LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
     };
     const auto end = meter_end(arrow);
     // A message that does not decode, or that this actor does not take here, is counted and
     // refused. It is acknowledged, for sending it again would not make it better, and kept from the
-    // actor, whom it must not end.
-    events.delivered = [=, wire = std::weak_ptr(wiring_.transport)](
+    // actor, whom it must not end. The transport is held by nothing that runs on its thread, where
+    // it could not end: it outlives its callbacks.
+    events.delivered = [to, from, end, wire = wiring_.transport.get()](
                            transport::PeerId peer, uint64_t sequence, uint16_t type,
                            const std::string& body, const std::vector<transport::Blob>&) {
       const Peer source = from(peer);
       const bool good =
-          deliver<Received...>(handle, source, sequence, type, body) == Delivery::kDelivered;
+          deliver<Received...>(to, source, sequence, type, body) == Delivery::kDelivered;
       count_received(end.get(), type, good);
-      if (const auto transport = good ? nullptr : wire.lock())
-        transport->acknowledge(source.link, peer, sequence);
+      if (!good) wire->acknowledge(source.link, peer, sequence);
     };
     // Announcements go to every peer, also to those they do not concern.
-    events.announced = [=](transport::PeerId peer, uint16_t type, const std::string& body) {
-      const auto result = deliver<Received...>(handle, from(peer), 0, type, body);
+    events.announced = [to, from, end](transport::PeerId peer, uint16_t type,
+                                       const std::string& body) {
+      const auto result = deliver<Received...>(to, from(peer), 0, type, body);
       count_received(end.get(), type, result != Delivery::kMalformed);
     };
     const auto options = wiring_.options(role_, index_, credit);

@@ -1,0 +1,81 @@
+// What an actor's links hold of it: nothing, so that its end is never waited for in vain.
+#include "actors/ports.hpp"
+
+#include "actors/fault_handler.hpp"
+#include "tests/actors/fixture.hpp"
+#include "tests/actors/idle_transport.hpp"
+
+namespace charter::actors {
+namespace {
+
+using LinkedActor = caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<FinishRole>,
+                                     caf::replies_to<Probe>::with<RoleReport>>;
+
+struct LinkedState {
+  static constexpr const char* name = "linked";
+  Ports ports;
+  int64_t events = 0;
+};
+
+// Serves one arrow; its report's progress counts the events that reached it.
+LinkedActor::behavior_type linked(LinkedActor::stateful_pointer<LinkedState> self, Wiring wiring) {
+  install_fault_handler(self);
+  self->state.ports = Ports(std::move(wiring), "linked", 0);
+  self->state.ports.bind<WorkDrained>(caf::actor_cast<LinkedActor>(self), Arrow::kWork, 0, 4);
+  return {
+      [self](const LinkEvent&) { ++self->state.events; },
+      [self](const FinishRole&) { self->quit(); },
+      [self](Probe) { return RoleReport{.progress = self->state.events}; },
+  };
+}
+
+// Keeps the callbacks of every link, also of those that are closed.
+class KeepingTransport final : public transport::IdleTransport {
+ public:
+  transport::LinkId bind(transport::LinkOptions, const std::string&,
+                         transport::LinkEvents events) override {
+    kept.push_back(std::move(events));
+    return kLink;
+  }
+  std::vector<transport::LinkEvents> kept;
+};
+
+class PortsTest : public ActorTest {
+ protected:
+  // Threads of detached actors end with the last holder of the actor, and not before.
+  bool no_actor_is_held() {
+    return eventually([&] { return system.detached_actors() == 0; });
+  }
+};
+
+TEST_F(PortsTest, AnActorThatQuitIsHeldByNoneOfItsCallbacks) {
+  const auto wire = std::make_shared<KeepingTransport>();
+  auto w = wiring();
+  w.transport = wire;
+  {
+    const auto actor = system.spawn<caf::detached>(linked, w);
+    EXPECT_EQ(probe(actor).progress, 0);
+    ASSERT_EQ(wire->kept.size(), 1u);
+    wire->kept[0].peer_up(1, {});
+    wire->kept[0].lost(1, {5});
+    EXPECT_EQ(probe(actor).progress, 2);  // they reach it as long as it lives
+    finish(actor);
+  }
+  EXPECT_TRUE(no_actor_is_held());
+  wire->kept[0].peer_down(1, "late");  // and nobody afterwards
+  wire->kept[0].delivered(1, 1, kWireType<WorkDrained>, transport::encode_body(WorkDrained{}), {});
+}
+
+TEST_F(PortsTest, AnActorWhoseAddressIsTakenDiesAndIsHeldByNothing) {
+  FarEnd occupant(far(), "occupant");
+  occupant.bind(Arrow::kWork);
+  {
+    const auto actor = system.spawn<caf::detached>(linked, wiring());
+    caf::scoped_actor self(system);
+    self->wait_for(actor);
+  }
+  EXPECT_TRUE(no_actor_is_held());
+}
+
+}  // namespace
+}  // namespace charter::actors
