@@ -26,6 +26,12 @@ bool step(FeedbackState& state, const metrics::FeedbackMetrics& metrics) {
   return true;
 }
 
+RoleReport role_report(FeedbackState& s) {
+  return s.loop.report(s.loop.read(), s.judging.empty() ? "waiting for pairs"
+                                                        : std::to_string(s.judging.size()) +
+                                                              " pairs under judgement");
+}
+
 }  // namespace
 
 FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
@@ -53,6 +59,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
   state.work.start();
   state.loop =
       ComputeLoop("feedback/" + std::to_string(state.options.index), state.options.threads, stage);
+  state.ports.say(role_report(state));
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -62,7 +69,9 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
           if (auto record = s.unrecorded.extract(id)) s.work.record(record.mapped(), id);
       },
       [self, metrics](Tick) {
-        self->state.loop.tick(self, [&] { return step(self->state, metrics); });
+        auto& s = self->state;
+        s.loop.tick(self, [&] { return step(s, metrics); });
+        s.ports.say(role_report(s));
       },
       [self, metrics](const FinishRole&) {
         metrics.engine.ended();
@@ -71,9 +80,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-        return s.loop.report(s.loop.read(), s.judging.empty() ? "waiting for pairs"
-                                                              : std::to_string(s.judging.size()) +
-                                                                    " pairs under judgement");
+        return s.ports.say(role_report(s));
       },
       [self, metrics](const From<WorkItem>& item) {
         auto& s = self->state;

@@ -24,9 +24,18 @@ void take(LedgerActor::stateful_pointer<LedgerState> self, const From<T>& messag
   }
 }
 
+RoleReport role_report(const LedgerState& state) {
+  const auto waiting = state.waiting.size();
+  return {
+      .name = "ledger/0",
+      .progress = state.progress,
+      .state = waiting == 0 ? "serving" : "committing " + std::to_string(waiting) + " messages"};
+}
+
 void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
   state.scheduled = false;
   if (state.waiting.empty()) return;
+  state.ports.say(role_report(state));  // it may wait for the disk
   const auto start = std::chrono::steady_clock::now();
   state.to_tell.clear();
   state.ledger->batch([&] {
@@ -39,6 +48,7 @@ void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
   state.waiting.clear();
   for (const auto& what : state.to_tell) state.commits.push(what, 0);
   ++state.progress;
+  state.ports.say(role_report(state));
 }
 
 // A row that names work nobody gave out is a peer's mistake, not a reason to end the run.
@@ -114,6 +124,7 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
   const auto link = state.ports.bind<Record, Quarantine, Trained, Returned>(
       caf::actor_cast<LedgerActor>(self), Arrow::kRecord, 0, kCreditPerWorker);
   state.commits = Outbox(&state.ports);
+  state.ports.say(role_report(state));
   return {
       [self, link](const LinkEvent& event) {
         auto& s = self->state;
@@ -128,9 +139,7 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
         commit(self->state, metrics);
         self->quit();
       },
-      [self](Probe) {
-        return RoleReport{.name = "ledger/0", .progress = self->state.progress, .state = "serving"};
-      },
+      [self](Probe) { return self->state.ports.say(role_report(self->state)); },
       [self, metrics](const From<Record>& m) {
         take(self, m, [metrics](store::Ledger& l, LedgerState& s, const Record& r) {
           apply_record(l, s, r, metrics.duplicates);

@@ -46,6 +46,13 @@ void probe(Self self) {
   }
 }
 
+// A role that hangs answers nothing: what it wrote down before says more.
+void hear(NodeState& state) {
+  for (const auto& [name, role] : state.roles)
+    if (auto report = state.context.wiring.roster->last(name))
+      state.watch.heard(name, std::move(*report));
+}
+
 // A role that does not answer is a fault of its process.
 void check_answers(Self self) {
   auto& state = self->state;
@@ -133,6 +140,7 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name,
       },
       [self](Tick) {
         probe(self);
+        hear(self->state);
         heartbeat(self->state);
         self->state.packed.show();
         check_answers(self);

@@ -133,6 +133,11 @@ void refuse(PmTrainerState& state, int64_t id, const std::exception& why,
   state.work.record(Quarantine{id, why.what()}, id);
 }
 
+RoleReport role_report(PmTrainerState& s) {
+  return s.loop.report(s.loop.read(), "version " + std::to_string(s.trainer->version()) + ", " +
+                                          std::to_string(s.queue.size()) + " pairs queued");
+}
+
 }  // namespace
 
 PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
@@ -161,15 +166,17 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
     state.trainer->restore(from);
     metrics.checkpoint.resumes.Increment();
   }
+  state.loop = ComputeLoop("pm_trainer/0", state.options.threads, stage);
   state.published = Outbox(&state.ports);
   if (state.options.online) {
     state.published.add_link(state.ports.connect<>(handle, Arrow::kWeights, 0, 0));
     state.ports.bind<Preference>(handle, Arrow::kPreference, 0, 4 * state.options.batch);
+    state.ports.say(role_report(state));  // publishing may wait
     publish(state, metrics.pm);
   }
   state.work.connect(handle);
   state.work.start();
-  state.loop = ComputeLoop("pm_trainer/0", state.options.threads, stage);
+  state.ports.say(role_report(state));
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -177,7 +184,11 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
         (void)s.published.handle(event);
         s.loop.wake(self);
       },
-      [self, metrics](Tick) { self->state.loop.tick(self, [&] { return step(self, metrics); }); },
+      [self, metrics](Tick) {
+        auto& s = self->state;
+        s.loop.tick(self, [&] { return step(self, metrics); });
+        s.ports.say(role_report(s));
+      },
       [self](const FinishRole& finish) {
         self->state.finishing = true;
         self->state.finish_checkpoint = finish.checkpoint;
@@ -187,10 +198,7 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-
-        return s.loop.report(s.loop.read(), "version " + std::to_string(s.trainer->version()) +
-                                                ", " + std::to_string(s.queue.size()) +
-                                                " pairs queued");
+        return s.ports.say(role_report(s));
       },
       [self, metrics](const From<WorkItem>& item) {
         auto& s = self->state;

@@ -25,6 +25,7 @@ void Ports::close() {
     wiring_.transport->close(link);
   }
   links_.clear();
+  place_.leave();
 }
 
 std::shared_ptr<const LinkEnd> Ports::meter_end(Arrow arrow) const {
@@ -36,7 +37,8 @@ void Ports::count_received(const LinkEnd* end, uint16_t type, bool good) {
   good ? end->received(type) : end->refused();
 }
 
-void Ports::keep(transport::LinkId link, std::shared_ptr<const LinkEnd> end) {
+void Ports::keep(transport::LinkId link, Arrow arrow, std::shared_ptr<const LinkEnd> end) {
+  place_.opened(link, name(arrow));
   if (end) wiring_.meter->opened(link, end);
   links_[link] = std::move(end);
 }

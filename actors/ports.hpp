@@ -32,6 +32,7 @@ class Recipient {
     if (auto actor = caf::actor_cast<caf::strong_actor_ptr>(actor_))
       caf::anon_send(caf::actor_cast<Handle>(std::move(actor)), std::move(message));
   }
+  [[nodiscard]] const caf::weak_actor_ptr& actor() const { return actor_; }
 
  private:
   caf::weak_actor_ptr actor_;
@@ -73,7 +74,14 @@ class Ports {
     role_ = std::move(other.role_);
     index_ = other.index_;
     links_ = std::exchange(other.links_, {});
+    place_ = std::move(other.place_);
     return *this;
+  }
+
+  // Writes down what the actor says of itself, and returns it. Nothing before the first link.
+  RoleReport say(RoleReport report) {
+    place_.say(report);
+    return report;
   }
 
   // Opens the arrow's end. Received: the messages this actor takes on it. credit: how many of them
@@ -161,24 +169,26 @@ class Ports {
       const auto result = deliver<Received...>(to, from(peer), 0, type, body);
       count_received(end.get(), type, result != Delivery::kMalformed);
     };
+    if (!place_) place_ = wiring_.roster->enter(role_ + "/" + std::to_string(index_), to.actor());
     const auto options = wiring_.options(role_, index_, credit);
     const auto address = wiring_.addresses.address(arrow, server);
     const auto link = bind ? wiring_.transport->bind(options, address, std::move(events))
                            : wiring_.transport->connect(options, address, std::move(events));
     id->store(link, std::memory_order_release);
-    keep(link, end);
+    keep(link, arrow, end);
     return link;
   }
   void announce(Peer to, uint16_t type, std::string body);
   [[nodiscard]] std::shared_ptr<const LinkEnd> meter_end(
       Arrow arrow) const;  // none without a meter
   static void count_received(const LinkEnd* end, uint16_t type, bool good);
-  void keep(transport::LinkId link, std::shared_ptr<const LinkEnd> end);
+  void keep(transport::LinkId link, Arrow arrow, std::shared_ptr<const LinkEnd> end);
 
   Wiring wiring_;
   std::string role_;
   int32_t index_ = 0;
   std::map<transport::LinkId, std::shared_ptr<const LinkEnd>> links_;
+  Roster::Place place_;
 };
 
 // Messages on their way over one arrow: kept until they are acknowledged, sent as credit allows to

@@ -129,6 +129,13 @@ bool step(Self self, const Metrics& metrics) {
   return true;
 }
 
+RoleReport role_report(LearnerState& s) {
+  const auto queued = s.ppo ? s.batches.size() : s.examples.size();
+  return s.loop.report(s.loop.read(), "version " + std::to_string(version(s)) +
+                                          (busy(s) ? ", training" : ", waiting") + ", " +
+                                          std::to_string(queued) + " queued");
+}
+
 void open_links(Self self, const LearnerActor& handle, const metrics::LearnerMetrics& metrics) {
   auto& state = self->state;
   state.work =
@@ -139,6 +146,7 @@ void open_links(Self self, const LearnerActor& handle, const metrics::LearnerMet
   if (state.options.ppo) {
     state.published.add_link(state.ports.connect<>(handle, Arrow::kWeights, 0, 0));
     state.ports.connect<Batch>(handle, Arrow::kBatch, 0, 1);
+    state.ports.say(role_report(state));  // publishing may wait
     publish(state, metrics);
   }
   state.work.connect(handle);
@@ -171,8 +179,9 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring,
     metrics.checkpoint.resumes.Increment();
   }
   if (state.ppo) metrics.learner.policy_version.Set(static_cast<double>(version(state)));
-  open_links(self, caf::actor_cast<LearnerActor>(self), metrics.learner);
   state.loop = ComputeLoop("ppo_learner/0", state.options.threads, stage);
+  open_links(self, caf::actor_cast<LearnerActor>(self), metrics.learner);
+  state.ports.say(role_report(state));
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -180,7 +189,11 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring,
         (void)s.published.handle(event);
         s.loop.wake(self);
       },
-      [self, metrics](Tick) { self->state.loop.tick(self, [&] { return step(self, metrics); }); },
+      [self, metrics](Tick) {
+        auto& s = self->state;
+        s.loop.tick(self, [&] { return step(self, metrics); });
+        s.ports.say(role_report(s));
+      },
       [self](const FinishRole& finish) {
         auto& s = self->state;
         s.finishing = true;
@@ -191,11 +204,7 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring,
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
-
-        const auto queued = s.ppo ? s.batches.size() : s.examples.size();
-        return s.loop.report(s.loop.read(), "version " + std::to_string(version(s)) +
-                                                (busy(s) ? ", training" : ", waiting") + ", " +
-                                                std::to_string(queued) + " queued");
+        return s.ports.say(role_report(s));
       },
       [self](const From<WorkItem>& item) {
         auto& s = self->state;

@@ -186,6 +186,13 @@ SourceReport report(const PromptSourceState& state) {
           .complete = complete(state)};
 }
 
+RoleReport role_report(const PromptSourceState& state) {
+  const auto& c = state.book.counts();
+  return {.name = "prompt_source/0",
+          .progress = state.progress,
+          .state = std::to_string(c.leased) + " leased, " + std::to_string(c.pending) + " pending"};
+}
+
 }  // namespace
 
 PromptSourceActor::behavior_type prompt_source(Self self, Wiring wiring,
@@ -206,6 +213,7 @@ PromptSourceActor::behavior_type prompt_source(Self self, Wiring wiring,
   state.record_link = state.ports.connect<Committed>(handle, Arrow::kRecord, 0, 256);
   state.quarantines.add_link(state.record_link);
   state.work_link = state.ports.bind<WorkRequest, Renewal>(handle, Arrow::kWork, 0, 0);
+  state.ports.say(role_report(state));
   self->delayed_send(self, std::chrono::milliseconds(500), Tick{});
   return {
       [self, metrics](const LinkEvent& event) {
@@ -223,16 +231,11 @@ PromptSourceActor::behavior_type prompt_source(Self self, Wiring wiring,
         // An announcement may be lost: while it holds it is made again.
         for (auto& [peer, worker] : s.workers) worker.told_drained = false;
         issue(s, metrics);
+        s.ports.say(role_report(s));
         self->delayed_send(self, std::chrono::milliseconds(500), Tick{});
       },
       [self](FinishRole) { self->quit(); },
-      [self](Probe) {
-        const auto& c = self->state.book.counts();
-        return RoleReport{.name = "prompt_source/0",
-                          .progress = self->state.progress,
-                          .state = std::to_string(c.leased) + " leased, " +
-                                   std::to_string(c.pending) + " pending"};
-      },
+      [self](Probe) { return self->state.ports.say(role_report(self->state)); },
       [self, metrics](const From<WorkRequest>& m) {
         auto& s = self->state;
         s.workers[m.from].kinds = {m.message.kinds.begin(), m.message.kinds.end()};

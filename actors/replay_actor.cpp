@@ -104,6 +104,13 @@ void insert(ReplayActorState& state, const From<rl::ScoredTrajectory>& m,
   state.ports.acknowledge(m.from, m.sequence);
 }
 
+RoleReport role_report(const ReplayActorState& s) {
+  return {
+      .name = "replay_buffer/0",
+      .progress = s.progress,
+      .state = std::to_string(s.buffer.size()) + " buffered, version " + std::to_string(s.version)};
+}
+
 }  // namespace
 
 ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActorState> self,
@@ -124,6 +131,7 @@ ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActo
   state.scored_link =
       state.ports.bind<rl::ScoredTrajectory>(handle, Arrow::kScored, 0, options.replay.capacity);
   state.batch_link = state.ports.bind<>(handle, Arrow::kBatch, 0, 0);
+  state.ports.say(role_report(state));
   self->delayed_send(self, kShowInterval, Tick{});
   return {
       [self, metrics, queue](const LinkEvent& event) {
@@ -144,17 +152,12 @@ ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActo
         self->delayed_send(self, kShowInterval, Tick{});
       },
       [self](FinishRole) { self->quit(); },
-      [self](Probe) {
-        const auto& s = self->state;
-        return RoleReport{.name = "replay_buffer/0",
-                          .progress = s.progress,
-                          .state = std::to_string(s.buffer.size()) + " buffered, version " +
-                                   std::to_string(s.version)};
-      },
+      [self](Probe) { return self->state.ports.say(role_report(self->state)); },
       [self, metrics, queue](const From<rl::ScoredTrajectory>& m) {
         ++self->state.progress;
         insert(self->state, m, metrics);
         send_batches(self->state, metrics, queue);
+        self->state.ports.say(role_report(self->state));
       },
       [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
   };

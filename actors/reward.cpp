@@ -143,6 +143,14 @@ void apply_weights(Self self, const WeightsReady& ready, const metrics::RewardMe
   state.loop.wake(self);
 }
 
+RoleReport role_report(RewardState& s) {
+  return s.loop.report(s.loop.read(),
+                       waits_for_pm(s)
+                           ? "waiting for PM weights"
+                           : std::to_string(s.trajectories.size() + s.items.size()) + " queued, " +
+                                 std::to_string(s.scored.unacknowledged()) + " to replay");
+}
+
 }  // namespace
 
 RewardActor::behavior_type reward(Self self, Wiring wiring,
@@ -173,6 +181,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
   state.work.start();
   state.loop =
       ComputeLoop("reward/" + std::to_string(state.options.index), state.options.threads, stage);
+  state.ports.say(role_report(state));
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -186,18 +195,16 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
         s.weights.handle(event, s.pm_version.number);
       },
       [self, metrics](Tick) {
-        self->state.loop.tick(self, [&] { return step(self->state, metrics); });
+        auto& s = self->state;
+        s.loop.tick(self, [&] { return step(s, metrics); });
+        s.ports.say(role_report(s));
       },
       [self](const FinishRole&) { self->quit(); },
       [self](Probe) {
         auto& s = self->state;
         s.work.renew();
         s.weights.ask(s.pm_version.number);
-        return s.loop.report(
-            s.loop.read(),
-            waits_for_pm(s) ? "waiting for PM weights"
-                            : std::to_string(s.trajectories.size() + s.items.size()) + " queued, " +
-                                  std::to_string(s.scored.unacknowledged()) + " to replay");
+        return s.ports.say(role_report(s));
       },
       [self](const From<WorkItem>& item) {
         if (!self->state.work.accept(item)) return;

@@ -66,6 +66,10 @@ void RoleWatch::answered(const std::string& role, RoleReport report) {
   it->second = {.last = std::move(report)};
 }
 
+void RoleWatch::heard(const std::string& role, RoleReport report) {
+  if (const auto it = roles_.find(role); it != roles_.end()) it->second.last = std::move(report);
+}
+
 std::optional<RoleWatch::Overdue> RoleWatch::overdue() const {
   const auto longest = std::max_element(
       roles_.begin(), roles_.end(),

@@ -42,6 +42,8 @@ class RoleWatch {
   // True when the role is to be probed: it has answered the last probe.
   [[nodiscard]] bool ask(const std::string& role);
   void answered(const std::string& role, RoleReport report);
+  // What the role said of itself without being asked: what is known of it, and no answer.
+  void heard(const std::string& role, RoleReport report);
 
   // "rollout/0 has not answered for 300 s; last progress 17 (busy)", of the role that has been
   // silent longest, or nothing.
@@ -50,7 +52,7 @@ class RoleWatch {
   };
   [[nodiscard]] std::optional<Overdue> overdue() const;
 
-  // The last answer of each role.
+  // The last report of each role, "starting" before its first.
   [[nodiscard]] std::map<std::string, RoleReport> reports() const;
 
  private:

@@ -84,6 +84,21 @@ bool step(RolloutState& state, const metrics::RolloutMetrics& metrics) {
   return true;
 }
 
+RoleReport role_report(RolloutState& s) {
+  std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
+                     : s.jobs.empty()                     ? "waiting for work"
+                                      : std::to_string(s.jobs.size()) + " jobs, " +
+                                            std::to_string(s.requests.size()) + " sequences";
+  if (!s.early.empty())
+    what += ", " + std::to_string(s.early.size()) + " waiting for version " +
+            std::to_string(s.early.front().min_version);
+  if (s.trajectories.unacknowledged() > 0)
+    what += ", " + std::to_string(s.trajectories.unacknowledged()) + " to reward";
+  if (s.pairs.unacknowledged() > 0)
+    what += ", " + std::to_string(s.pairs.unacknowledged()) + " to feedback";
+  return s.loop.report(s.loop.generated(), what);
+}
+
 }  // namespace
 
 RolloutActor::behavior_type rollout(Self self, Wiring wiring,
@@ -115,6 +130,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
   }
   state.loop =
       ComputeLoop("rollout/" + std::to_string(state.options.index), state.options.threads, stage);
+  state.ports.say(role_report(state));
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
@@ -124,7 +140,9 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
         s.weights.handle(event, version_in_use(s));
       },
       [self, metrics](Tick) {
-        self->state.loop.tick(self, [&] { return step(self->state, metrics); });
+        auto& s = self->state;
+        s.loop.tick(self, [&] { return step(s, metrics); });
+        s.ports.say(role_report(s));
       },
       [self, metrics](const FinishRole&) {
         // What is under way is not waited for: its leases go back to the source.
@@ -136,18 +154,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
         auto& s = self->state;
         s.work.renew();
         s.weights.ask(version_in_use(s));
-        std::string what = !s.ready && s.options.follows_policy ? "waiting for policy weights"
-                           : s.jobs.empty()                     ? "waiting for work"
-                                            : std::to_string(s.jobs.size()) + " jobs, " +
-                                                  std::to_string(s.requests.size()) + " sequences";
-        if (!s.early.empty())
-          what += ", " + std::to_string(s.early.size()) + " waiting for version " +
-                  std::to_string(s.early.front().min_version);
-        if (s.trajectories.unacknowledged() > 0)
-          what += ", " + std::to_string(s.trajectories.unacknowledged()) + " to reward";
-        if (s.pairs.unacknowledged() > 0)
-          what += ", " + std::to_string(s.pairs.unacknowledged()) + " to feedback";
-        return s.loop.report(s.loop.generated(), what);
+        return s.ports.say(role_report(s));
       },
       [self](const From<WorkItem>& item) {
         auto& s = self->state;

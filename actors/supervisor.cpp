@@ -77,19 +77,26 @@ void hang(Self self, const std::string& what) {
   state.status.hung = true;
 }
 
+// One that hangs answers nothing: what it wrote down before says more.
+void hear_control(SupervisorState& state) {
+  for (const auto& [name, role] : state.control_roles)
+    if (auto report = state.options.context.wiring.roster->last(name)) {
+      state.status.roles[name] = *report;
+      state.watch.heard(name, std::move(*report));
+    }
+}
+
 void probe_control(Self self) {
   auto& state = self->state;
   state.watch.advance(Clock::now());
   for (const auto& [name, role] : state.control_roles) {
     if (!state.watch.ask(name)) continue;
     self->request(role, caf::infinite, Probe{})
-        .then(
-            [self, name = name](RoleReport& report) {
-              self->state.status.roles[name] = report;
-              self->state.watch.answered(name, std::move(report));
-            },
-            [](caf::error&) {});  // its death arrives as a down message
+        .then([self, name = name](
+                  RoleReport& report) { self->state.watch.answered(name, std::move(report)); },
+              [](caf::error&) {});  // its death arrives as a down message
   }
+  hear_control(state);
   const auto overdue = state.watch.overdue();
   if (!overdue || state.status.state != State::kRunning) return;
   hang(self, overdue->role + " " + overdue->text);

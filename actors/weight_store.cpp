@@ -32,6 +32,15 @@ void publish(WeightStoreState& state, const WeightsReady& ready, size_t keep) {
   state.ports.announce(Peer{state.link, transport::kAllPeers}, ready);
 }
 
+RoleReport role_report(const WeightStoreState& state) {
+  std::string newest;
+  for (const auto& [model, versions] : state.newest)
+    newest += (newest.empty() ? "" : ", ") + model + " " + std::to_string(versions.back().version);
+  return {.name = "weight_store/0",
+          .progress = state.progress,
+          .state = newest.empty() ? "nothing published" : newest};
+}
+
 }  // namespace
 
 WeightStoreActor::behavior_type weight_store(
@@ -42,6 +51,7 @@ WeightStoreActor::behavior_type weight_store(
   state.ports = Ports(std::move(wiring), "weight_store", 0);
   state.link = state.ports.bind<WeightsReady, WeightsRequest>(
       caf::actor_cast<WeightStoreActor>(self), Arrow::kWeights, 0, 8);
+  state.ports.say(role_report(state));
   return {
       [](const LinkEvent&) {},
       [](Tick) {},
@@ -53,19 +63,14 @@ WeightStoreActor::behavior_type weight_store(
           }
         self->quit();
       },
-      [self](Probe) {
-        std::string newest;
-        for (const auto& [model, versions] : self->state.newest)
-          newest += model + " " + std::to_string(versions.back().version) + " ";
-        return RoleReport{
-            .name = "weight_store/0", .progress = self->state.progress, .state = newest};
-      },
+      [self](Probe) { return self->state.ports.say(role_report(self->state)); },
       [self, keep, metrics](const From<WeightsReady>& m) {
         auto& s = self->state;
         ++s.progress;
         publish(s, m.message, keep);
         if (auto it = metrics.find(m.message.model); it != metrics.end())
           it->second.bytes.Set(static_cast<double>(m.message.bytes));
+        s.ports.say(role_report(s));
         s.ports.acknowledge(m.from, m.sequence);
       },
       [self](const From<WeightsRequest>& m) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "actors/roster.hpp"
 #include "actors/transport/link.hpp"
 
 namespace charter::actors {
@@ -43,6 +44,7 @@ struct Wiring {
   // Run id, lineage and hashes filled in; role and index are the actor's.
   transport::Hello hello;
   std::shared_ptr<LinkMeter> meter;  // counts what passes on every link; none: nobody asks
+  std::shared_ptr<Roster> roster = std::make_shared<Roster>();  // of this process
 
   // Options of one end of an arrow for the actor `role`/`index`, granting each peer `credit`
   // messages.

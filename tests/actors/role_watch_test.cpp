@@ -73,6 +73,25 @@ TEST(RoleWatch, TimeInWhichThisProcessWasStoppedDoesNotCount) {
   EXPECT_TRUE(w.watch.overdue());
 }
 
+// It hangs before its first answer: what it wrote down by itself is what is known.
+TEST(RoleWatch, WhatARoleSaidUnaskedIsItsLastStateAndNoAnswer) {
+  Watched w;
+  EXPECT_EQ(w.watch.reports().at("rollout/0").state, "starting");
+  ASSERT_TRUE(w.ask());
+  w.pass(9);
+  w.watch.heard("rollout/0", {.name = "rollout/0", .progress = 3, .state = "1 jobs"});
+  EXPECT_EQ(w.watch.reports().at("rollout/0").progress, 3);
+  EXPECT_EQ(w.watch.reports().at("rollout/0").state, "1 jobs");
+  EXPECT_FALSE(w.ask());  // the probe is still open
+  EXPECT_FALSE(w.watch.overdue());
+  w.pass(1);
+  const auto overdue = w.watch.overdue();
+  ASSERT_TRUE(overdue);
+  EXPECT_EQ(overdue->text, "has not answered for 10 s; last progress 3 (1 jobs)");
+  w.watch.heard("reward/0", {.name = "reward/0"});  // not one of the watched
+  EXPECT_EQ(w.watch.reports().size(), 1u);
+}
+
 TEST(RoleWatch, ForgetsARoleThatEnded) {
   Watched w;
   ASSERT_TRUE(w.ask());

@@ -10,7 +10,9 @@
                                  nothing outside the run's directory; status says stopped; the same command resumes
   tiny_run_test.py stop          SIGTERM during rl drains; the same command resumes
   tiny_run_test.py stop-engine   the engine process is stopped (SIGSTOP) during rl: it hangs and is replaced
-  tiny_run_test.py hung-role     the learner hangs in a living process; who waits is said, and the phase is restored
+  tiny_run_test.py hung-role     the learner hangs in a living process, before any report was asked of it; who waits is
+                                 said, and the phase is restored
+  tiny_run_test.py hung-start    the same while it starts
   tiny_run_test.py fail          more faults than the budget allows: one line, and nothing left behind
 
 CHARTER_BINARY and MAKE_TINY_MODEL name the programs, CHARTER_MODEL the GGUF whose vocabulary is used.
@@ -27,6 +29,8 @@ import sys
 import tempfile
 import time
 import tomllib
+
+from programs import processes, run_program, threads
 
 BINARY = os.environ["CHARTER_BINARY"]
 MAKE_MODEL = os.environ["MAKE_TINY_MODEL"]
@@ -120,48 +124,43 @@ class Run:
             self.process = subprocess.Popen([BINARY, "run", str(self.config)], stdout=log, stderr=log)
 
     def wait(self):
-        return self.process.wait(timeout=RUN_SECONDS)
-
-    def end(self):
-        """Whatever a failed test left running; its workers end with it."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def query(self, sql, *values):
         try:
-            with sqlite3.connect(f"file:{self.run}/ledger.sqlite?mode=ro", uri=True, timeout=5) as db:
-                return db.execute(sql, values).fetchall()
-        except sqlite3.OperationalError:  # not made yet
-            return []
+            return self.process.wait(timeout=RUN_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"the run has not ended in {RUN_SECONDS} s")
+            for process, arguments in self.processes():
+                print(f"{' '.join(arguments[1:])}\n{threads(process)}")
+            raise
 
-    def wait_for_version(self, version):
-        """Until rl has committed this policy version and is not at its end."""
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, "the run ended before it could be disturbed"
-            rows = self.query("SELECT max(version) FROM versions WHERE model = 'policy'")
-            if rows and rows[0][0] is not None and rows[0][0] >= version:
-                return
-            time.sleep(0.01)
-        raise AssertionError(f"no policy version {version} in {RUN_SECONDS} s")
+    def processes(self):
+        """Process id and arguments of the control process and its workers."""
+        return processes(lambda arguments: str(self.run) in arguments or str(self.config) in arguments)
+
+    def find_worker(self, node, phase=None):
+        """The process id of a worker of this run, in this phase; None: there is none now."""
+        for process, arguments in self.processes():
+            if "worker" in arguments and node in arguments and phase in (None, *arguments):
+                return process
+        return None
 
     def worker(self, node):
-        """The process id of a worker of this run."""
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"worker" in arguments and str(self.run).encode() in arguments and node.encode() in arguments:
-                return int(entry.name)
-        raise AssertionError(f"no process of node {node}")
+        process = self.find_worker(node)
+        assert process is not None, f"no process of node {node}"
+        return process
+
+    def wait_for_worker(self, node, phase):
+        """Until this phase has begun to start it."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the run ended before {phase}"
+            if (process := self.find_worker(node, phase)) is not None:
+                return process
+            time.sleep(0.01)
+        raise AssertionError(f"no process of node {node} in {phase} in {RUN_SECONDS} s")
 
     def status(self):
-        done = subprocess.run([BINARY, "status", "--run", str(self.run), "--json"], check=True,
-                              capture_output=True, text=True, timeout=60)
+        done = run_program([BINARY, "status", "--run", self.run, "--json"], timeout=60)
+        assert done.returncode == 0, done
         return json.loads(done.stdout)
 
     def events(self):
@@ -267,8 +266,7 @@ def check_live_status(run):
 def check_second_is_refused(run):
     """By the lock, before it touches what the first one has: rl.updates may change, so nothing else refuses it."""
     before = (run.run / "config.toml").read_text()
-    second = subprocess.run([BINARY, "run", str(run.config), "--set", "rl.updates=50"], capture_output=True, text=True,
-                            timeout=60)
+    second = run_program([BINARY, "run", run.config, "--set", "rl.updates=50"], timeout=60)
     assert second.returncode == 1 and "another process is writing it" in second.stderr, second
     assert second.stderr.count("\n") == 1, second.stderr
     assert (run.run / "config.toml").read_text() == before
@@ -311,26 +309,25 @@ def stopped_engine(folder):
         run.end()
 
 
-def hung_role(folder):
-    """The learner publishes its versions as files; one of them, made a pipe that nobody reads, never opens."""
+def hung_role(folder, version):
+    """The learner publishes its versions as files; this one, made a pipe that nobody reads, never opens."""
     run = Run(folder, updates=12, machine="heartbeat_seconds = 2\nstep_seconds = 12")
     try:
         run.start()
-        run.wait_for_version(3)
-        trainer = run.worker("trainer")
+        trainer = run.wait_for_worker("trainer", "rl")
+        run.process.send_signal(signal.SIGSTOP)  # who gives it its work, until the pipe is there
         [memory] = pathlib.Path("/dev/shm").glob(f"charter-{run.run_id()}*")
         [(lineage,)] = run.query("SELECT value FROM meta WHERE key = 'lineage'")
-        for version in range(4, 13):
-            path = memory / f"policy-{lineage}-{version}.safetensors.tmp.{trainer}"
-            if not path.exists():
-                os.mkfifo(path)
+        assert not list(memory.glob("policy-*")), list(memory.iterdir())
+        os.mkfifo(memory / f"policy-{lineage}-{version}.safetensors.tmp.{trainer}")
+        run.process.send_signal(signal.SIGCONT)
         assert run.wait() == 0
         run.check_complete()
         events = run.events()
         assert any("trainer ended (" in event and "ppo_learner/0: has not answered for 1" in event and
-                   "last progress" in event and "restoring" in event for event in events), events
+                   "last progress" in event and "(version 0" in event and "restoring" in event for event in events), events
         log = run.log.read_text()
-        assert "no progress for 4 s: " in log and "ppo_learner/0 (version " in log, log
+        assert "no progress for 4 s: " in log and "ppo_learner/0 (version 0" in log, log
     finally:
         run.end()
 
@@ -391,7 +388,8 @@ CASES = {
     "kill-control": killed_control,
     "stop": lambda folder: interrupted(folder, signal.SIGTERM, 130),
     "stop-engine": stopped_engine,
-    "hung-role": hung_role,
+    "hung-role": lambda folder: hung_role(folder, version=1),
+    "hung-start": lambda folder: hung_role(folder, version=0),
     "fail": failed,
 }
 
