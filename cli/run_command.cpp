@@ -7,6 +7,7 @@
 #include <iostream>
 #include <zmq.hpp>
 
+#include "actors/actor_host.hpp"
 #include "actors/link_meter.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/transport/zmq_link.hpp"
@@ -185,22 +186,18 @@ void run(const RunArguments& arguments) {
                std::chrono::duration<double>(2 * config.machine.heartbeat_seconds));
   actors::PipelineEnd end{};
   {
-    caf::actor_system_config caf_config;
-    caf_config.add_message_types<caf::id_block::charter>();
-    caf::actor_system system{caf_config};
-    // The links' callbacks hold actors, and the system waits for the last holder of each: the
-    // transport goes first, also when the pipeline throws.
-    const std::shared_ptr<void> release(nullptr, [&](void*) {
-      options.context.wiring.transport.reset();
-      transport.reset();
-    });
-    try {
-      end = actors::run_pipeline(system, ledger, options, callbacks_of(view, *ledger));
-    } catch (const actors::HungActor& hung) {  // the system's end would wait for it
-      std::cerr << "charter: " << hung.what() << "; the same command goes on from here\n";
+    const auto leave_without_them = [&](const std::string& why) {
+      std::cerr << "charter: " << why << "; the same command goes on from here\n";
       targets.reset();
       temporaries.reset();
       std::_Exit(1);
+    };
+    actors::ActorHost host(options.context.wiring.roster, transport,
+                           {.give_up = [&] { leave_without_them("ended without them"); }});
+    try {
+      end = actors::run_pipeline(host.system(), ledger, options, callbacks_of(view, *ledger));
+    } catch (const actors::HungActor& hung) {  // the host's end would wait for it
+      leave_without_them(hung.what());
     }
   }
   if (end == actors::PipelineEnd::kStopped) {

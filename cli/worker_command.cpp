@@ -9,6 +9,7 @@
 #include <thread>
 #include <zmq.hpp>
 
+#include "actors/actor_host.hpp"
 #include "actors/link_meter.hpp"
 #include "actors/node.hpp"
 #include "actors/transport/zmq_link.hpp"
@@ -70,9 +71,8 @@ void work(const WorkerArguments& arguments) {
   exposer.add(context.wiring.meter);
   std::string fault;
   {
-    caf::actor_system_config caf_config;
-    caf_config.add_message_types<caf::id_block::charter>();
-    caf::actor_system system{caf_config};
+    actors::ActorHost host(context.wiring.roster, transport);
+    auto& system = host.system();
     caf::scoped_actor self{system};
     auto node = system.spawn(actors::node, std::move(context), arguments.node, exposer.address());
     self->monitor(node);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <zmq.hpp>
 
+#include "actors/actor_host.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
@@ -124,10 +125,8 @@ TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   const auto ledger =
       std::make_shared<store::Ledger>(store::Ledger::open(c.paths.ledger(), "frames"));
   {
-    caf::actor_system_config config;
-    config.add_message_types<caf::id_block::charter>();
-    caf::actor_system system{config};
-    ASSERT_EQ(run_pipeline(system, ledger, options, view), PipelineEnd::kDone);
+    ActorHost host(c.wiring.roster, wire);
+    ASSERT_EQ(run_pipeline(host.system(), ledger, options, view), PipelineEnd::kDone);
   }
 
   using enum Arrow;
