@@ -61,14 +61,16 @@ function(charter_library name)
 endfunction()
 
 # charter_test(NAME [TORCH] LABEL unit|actors|system|slow SOURCES a_test.cpp ... LIBS target ...)
-# Declares one GoogleTest program NAME whose tests all carry LABEL.
+# Declares one GoogleTest program NAME whose tests all carry LABEL. A test that stalls says what its
+# threads are at (tests/stall_watch.hpp); their functions' names are exported for that.
 function(charter_test name)
   cmake_parse_arguments(arg "TORCH" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE charter::options ${arg_LIBS} GTest::gtest GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE charter::options ${arg_LIBS} charter_stall_watch GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
   target_compile_definitions(${name} PRIVATE CHARTER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   if(arg_TORCH)
     target_link_libraries(${name} PRIVATE charter::torch)

@@ -18,6 +18,7 @@
 #include "actors/ports.hpp"
 #include "actors/transport/zmq_link.hpp"
 #include "tests/actors/transport/link_helpers.hpp"
+#include "tests/stall_watch.hpp"
 
 namespace charter::actors {
 
@@ -161,6 +162,7 @@ class ActorTest : public testing::Test {
   [[nodiscard]] Wiring wiring(bool same = true) const {
     Wiring result;
     result.transport = same ? here : there;
+    if (same) result.roster = roster;
     result.addresses = {.transport = "inproc", .run_id = "test"};
     result.hello.run_id = 42;
     result.hello.lineage = 1;
@@ -190,6 +192,8 @@ class ActorTest : public testing::Test {
   caf::actor_system_config config;
   std::shared_ptr<transport::Transport> there = std::make_shared<transport::ZmqTransport>(context);
   std::shared_ptr<transport::Transport> here = std::make_shared<transport::ZmqTransport>(context);
+  std::shared_ptr<Roster> roster = std::make_shared<Roster>();
+  const tests::Witness witness{[this] { return roster->who(here.get()); }};
   prometheus::Registry registry;
   caf::actor_system system{configured(config)};
 };

@@ -23,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 
+from programs import run_program
+
 BINARY = os.environ["CHARTER_BINARY"]
 MAKE_MODEL = os.environ["MAKE_TINY_MODEL"]
 VOCABULARY = pathlib.Path(
@@ -71,7 +73,7 @@ class Case:
         path = self.folder / "bad.toml"
         path.write_text(toml(self.config) if self.toml_text is None else self.toml_text)
         arguments = arguments or ("run", str(path), "--stage", "sl_generate")
-        return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, errors="replace", timeout=120)
+        return run_program([BINARY, *arguments], timeout=120)
 
     def fail(self, what, done):
         failures.append(self.name)
@@ -324,7 +326,7 @@ def full_disk(new):
         script = (f"mount -t tmpfs -o size={size} none '{case.folder}/runs' && "
                   f"{{ '{BINARY}' run '{path}' --stage sl_generate; echo \"code $?\" >&2; "
                   f"mount -o remount,size=64m '{case.folder}/runs'; '{BINARY}' run '{path}' --stage sl_generate; echo \"code $?\" >&2; }}")
-        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=240)
+        done = run_program(["unshare", "-m", "sh", "-c", script], timeout=240)
         codes = re.findall(r"^code (\d+)$", done.stderr, re.M)
         lines = [line for line in done.stderr.splitlines() if line.startswith("charter: ")]
         if codes != ["1", "0"] or len(lines) != 1 or not re.search(r"(No space left|full|cannot write)", lines[0]):

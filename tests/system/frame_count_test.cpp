@@ -11,6 +11,7 @@
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
 #include "tests/model/model_path.hpp"
+#include "tests/stall_watch.hpp"
 #include "tests/store/temp_dir.hpp"
 #include "tests/system/tiny_model_files.hpp"
 
@@ -125,6 +126,7 @@ TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   const auto ledger =
       std::make_shared<store::Ledger>(store::Ledger::open(c.paths.ledger(), "frames"));
   {
+    const tests::Witness witness([&] { return c.wiring.roster->who(wire.get()); });
     ActorHost host(c.wiring.roster, wire);
     ASSERT_EQ(run_pipeline(host.system(), ledger, options, view), PipelineEnd::kDone);
   }

@@ -22,6 +22,8 @@ import sys
 import tempfile
 import traceback
 
+from programs import run_program
+
 BINARY = os.environ["CHARTER_BINARY"]
 MAKE_MODEL = os.environ["MAKE_TINY_MODEL"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -64,10 +66,11 @@ class Run:
         file.write_text("".join(f"[{s}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items())
                                 for s, keys in config.items()))
         self.dir = folder / "runs/real"
-        done = subprocess.run([BINARY, "run", str(file)], capture_output=True, text=True, errors="replace", timeout=280)
+        done = run_program([BINARY, "run", file], timeout=280)
         self.log = done.stderr
         assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr[-4000:]}"
-        shown = subprocess.run([BINARY, "status", "--run", str(self.dir), "--json"], check=True, capture_output=True, text=True)
+        shown = run_program([BINARY, "status", "--run", self.dir, "--json"], timeout=60)
+        assert shown.returncode == 0, shown
         self.status = json.loads(shown.stdout)
         assert [(s["name"], s["state"]) for s in self.status["stages"]] == [(s, "done") for s in STAGES], self.status["stages"]
         page = (self.dir / "report.html").read_text()
