@@ -113,11 +113,11 @@ def context_cases(new):
     case = new("every prompt longer than the context")
     case.set("data.red_team", write(case.folder / "p.txt", "".join("word " * 600 + f"{i}\n" for i in range(60))))
     refused_by_both(case, r"data\.red_team: (\d+) of \1 training prompts do not fit into models\.max_context = 512 tokens")
-    case = new("context without room for a request").set("models.max_context", 80)
-    refused_by_both(case, r"models\.max_context: 80 tokens hold no critique")
+    case = new("context without room for a request").set("models.max_context", 66)
+    refused_by_both(case, r"models\.max_context: 66 tokens hold no critique")
     case.set("models.max_context", 512).works()
-    # Long enough for a first answer, too long for a critique of it; one row is short, so that the start finds one.
-    rows = [f"{i} " + "word " * 470 for i in range(59)] + ["What is rain like in June?"]
+    # Long enough for a first answer, too long for a critique of it; a few rows are short, so that the start finds one.
+    rows = [f"{i} " + "word " * 470 for i in range(57)] + GOOD_LINES.splitlines()[:3]
     case = new("all of a phase given up")
     case.set("data.red_team", write(case.folder / "p.txt", "\n".join(rows)))
     case.set("sl_generate.red_team_prompts", 1).set("sl_generate.helpful_prompts", 0)
