@@ -12,6 +12,7 @@
 #include "cli/machine_probe.hpp"
 #include "config/machine.hpp"
 #include "config/plan.hpp"
+#include "metrics/listen_address.hpp"
 #include "model/device.hpp"
 #include "model/model_files.hpp"
 
@@ -41,6 +42,8 @@ std::string gib(double bytes) {
 }
 
 void check_device(Start& start) { (void)model::require_device(start.config.machine.device); }
+
+void check_metrics(Start& start) { (void)metrics::resolve(start.config.metrics.address); }
 
 void check_data(Start& start) {
   start.data = read_data(start.config, start.authored);
@@ -206,8 +209,9 @@ StartFindings check_start(const config::RunConfig& config, const fs::path& autho
               .findings = {},
               .data = {},
               .plan = {}};
-  constexpr void (*kChecks[])(Start&) = {check_device, check_data, check_supply, check_principles,
-                                         check_models, make_plan,  check_memory, check_disk};
+  constexpr void (*kChecks[])(Start&) = {check_device, check_metrics,    check_data,
+                                         check_supply, check_principles, check_models,
+                                         make_plan,    check_memory,     check_disk};
   for (const auto check : kChecks) check(start);
   return std::move(start.findings);
 }

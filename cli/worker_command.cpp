@@ -67,7 +67,8 @@ void work(const WorkerArguments& arguments) {
   auto context = context_of(arguments, transport);
   (void)model::require_device(context.config.machine.device);
   metrics::Exposer exposer(context.config.metrics.address, context.registry,
-                           {{"run", context.config.run.name}, {"process", arguments.node}});
+                           {{"run", context.config.run.name}, {"process", arguments.node}},
+                           metrics::kWorkerPorts);
   exposer.add(context.wiring.meter);
   std::string fault;
   {

@@ -18,9 +18,13 @@ bool plain_file_name(const std::string& name) {
   });
 }
 
+// A name, an IPv4 address, or an IPv6 address in brackets, and a port. Whether the name resolves is
+// asked where sockets are.
 bool host_and_port(const std::string& address) {
   const size_t colon = address.rfind(':');
   if (colon == std::string::npos || colon == 0) return false;
+  const bool bracketed = address[0] == '[' && address[colon - 1] == ']';
+  if (bracketed != (address.find(':') != colon)) return false;
   const char* begin = address.data() + colon + 1;
   const char* end = address.data() + address.size();
   int port = -1;

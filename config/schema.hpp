@@ -308,9 +308,11 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("eval", "bootstrap", c.eval.bootstrap,
         KeyInfo{.help = "resamples behind each interval", .min = 10, .max = 1e6});
 
-  visit("metrics", "address", c.metrics.address,
-        KeyInfo{.help = "host:port of /metrics in each process; port 0 takes a free one",
-                .on_resume = true});
+  visit(
+      "metrics", "address", c.metrics.address,
+      KeyInfo{.help = "host:port of /metrics in the control process; the others take the next free "
+                      "ports; port 0: any free one in each",
+              .on_resume = true});
 }
 
 }  // namespace charter::config

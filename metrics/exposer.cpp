@@ -1,105 +1,108 @@
 #include "metrics/exposer.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <prometheus/exposer.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <httplib.h>
+#include <prometheus/text_serializer.h>
 
-#include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 
 #include "metrics/process_collector.hpp"
 
 namespace charter::metrics {
 namespace {
 
-struct Address {
-  std::string host;  // without brackets
-  uint16_t port = 0;
-  sockaddr_storage socket{};
-  socklen_t size = 0;
-};
+constexpr const char* kTextFormat = "text/plain; version=0.0.4; charset=utf-8";
+constexpr size_t kThreads = 2;  // one scraper, and a person who looks
 
-std::runtime_error malformed(const std::string& text) {
-  return std::runtime_error("metrics address " + text +
-                            ": expected HOST:PORT with a numeric host, such as 127.0.0.1:9400");
-}
-
-Address parse(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) throw malformed(text);
-  Address result;
-  result.host = text.substr(0, colon);
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, result.port);
-  if (error != std::errc{} || rest != end) throw malformed(text);
-  if (result.host.size() > 2 && result.host.front() == '[' && result.host.back() == ']') {
-    auto* v6 = reinterpret_cast<sockaddr_in6*>(&result.socket);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(result.port);
-    result.size = sizeof(*v6);
-    const std::string inner = result.host.substr(1, result.host.size() - 2);
-    if (inet_pton(AF_INET6, inner.c_str(), &v6->sin6_addr) != 1) throw malformed(text);
-    return result;
-  }
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&result.socket);
-  v4->sin_family = AF_INET;
-  v4->sin_port = htons(result.port);
-  result.size = sizeof(*v4);
-  if (inet_pton(AF_INET, result.host.c_str(), &v4->sin_addr) != 1) throw malformed(text);
-  return result;
-}
-
-// The HTTP library reports every failed bind by the same sentence, so the reason is asked for here.
-std::string bind_problem(const Address& address) {
-  const int fd = ::socket(address.socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::strerror(errno);
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const bool bound =
-      ::bind(fd, reinterpret_cast<const sockaddr*>(&address.socket), address.size) == 0 &&
-      ::listen(fd, 1) == 0;
-  const int error = bound ? 0 : errno;
-  ::close(fd);
-  if (error == 0) return {};
-  return error == EADDRINUSE ? "in use" : std::strerror(error);
-}
-
-std::runtime_error refused(const std::string& address, const std::string& problem) {
-  return std::runtime_error("metrics address " + address + ": " + problem +
+std::runtime_error refused(const ListenAddress& first, int32_t ports, const std::string& problem) {
+  const std::string more =
+      ports > 1 ? " and the " + std::to_string(ports - 1) + " ports after it" : "";
+  return std::runtime_error("metrics address " + first.text() + more + ": " + problem +
                             "; choose another port, or port 0 for a free one");
 }
 
 }  // namespace
 
+class Exposer::Server {
+ public:
+  Server() {
+    http_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    http_.set_keep_alive_timeout(1);  // seconds; the end waits for it
+    // Not the library's SO_REUSEPORT, with which two processes would share the port.
+    http_.set_socket_options([](int fd) {
+      const int on = 1;
+      ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    });
+    http_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(prometheus::TextSerializer().Serialize(collect()), kTextFormat);
+    });
+  }
+  ~Server() {
+    http_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The port it listens at, or nothing when the address is refused.
+  std::optional<uint16_t> listen(const ListenAddress& address) {
+    const int port = address.port == 0 ? http_.bind_to_any_port(address.host)
+                     : http_.bind_to_port(address.host, address.port) ? address.port
+                                                                      : -1;
+    if (port <= 0) return std::nullopt;
+    thread_ = std::thread([this] { http_.listen_after_bind(); });
+    // A stop before it listens would be lost.
+    while (!http_.is_running()) std::this_thread::yield();
+    return static_cast<uint16_t>(port);
+  }
+  void add(std::shared_ptr<prometheus::Collectable> source) {
+    const std::lock_guard lock(mutex_);
+    sources_.push_back(std::move(source));
+  }
+
+ private:
+  std::vector<prometheus::MetricFamily> collect() {
+    const std::lock_guard lock(mutex_);
+    std::vector<prometheus::MetricFamily> all;
+    for (const auto& source : sources_)
+      for (auto& family : source->Collect()) all.push_back(std::move(family));
+    return all;
+  }
+
+  std::mutex mutex_;  // of the sources: scraped on the server's threads
+  std::vector<std::shared_ptr<prometheus::Collectable>> sources_;
+  httplib::Server http_;
+  std::thread thread_;
+};
+
 Exposer::Exposer(const std::string& address, std::shared_ptr<prometheus::Registry> registry,
-                 const prometheus::Labels& process_labels)
-    : registry_(std::move(registry)), process_(std::make_shared<ProcessCollector>(process_labels)) {
-  const Address parsed = parse(address);
-  host_ = parsed.host;
-  if (const std::string problem = bind_problem(parsed); !problem.empty()) {
-    throw refused(address, problem);
+                 const prometheus::Labels& process_labels, int32_t ports)
+    : address_(resolve(address)), server_(std::make_unique<Server>()) {
+  server_->add(std::move(registry));
+  server_->add(std::make_shared<ProcessCollector>(process_labels));
+  const ListenAddress first = address_;
+  if (first.port == 0) ports = 1;
+  std::string problem;
+  for (int32_t i = 0; i < ports && first.port + i <= UINT16_MAX; ++i) {
+    const auto next = first.with_port(static_cast<uint16_t>(first.port + i));
+    // The HTTP library says only that it failed. A port may also be taken after the question.
+    problem = listen_problem(next);
+    const auto port = problem.empty() ? server_->listen(next) : std::nullopt;
+    if (port) {
+      address_ = first.with_port(*port);
+      return;
+    }
   }
-  try {
-    server_ = std::make_unique<prometheus::Exposer>(address);
-  } catch (const std::exception& error) {
-    throw refused(address, error.what());
-  }
-  server_->RegisterCollectable(registry_);
-  server_->RegisterCollectable(process_);
-  port_ = server_->GetListeningPorts().at(0);
+  throw refused(first, ports, problem.empty() ? "in use" : problem);
 }
 
 Exposer::~Exposer() = default;
 
 void Exposer::add(std::shared_ptr<prometheus::Collectable> source) {
-  server_->RegisterCollectable(source);
-  added_.push_back(std::move(source));
+  server_->add(std::move(source));
 }
 
 std::filesystem::path targets_path(const std::filesystem::path& run_dir) {

@@ -1,6 +1,5 @@
 // Serves a process's metrics at http://HOST:PORT/metrics, and tells Prometheus where.
-// Every process of a run has one exposer; workers bind port 0 and the run's target file names the
-// ports they got.
+// Every process of a run has one exposer; the run's target file names the ports they got.
 #pragma once
 
 #include <prometheus/collectable.h>
@@ -11,21 +10,22 @@
 #include <string>
 #include <vector>
 
-namespace prometheus {
-class Exposer;
-}
+#include "metrics/listen_address.hpp"
 
 namespace charter::metrics {
 
-class ProcessCollector;
+// Ports that a worker of a run may take: of the configured one and those after it the first that
+// is free. Its control process has the configured one.
+inline constexpr int32_t kWorkerPorts = 256;
 
 class Exposer {
  public:
-  // address: "HOST:PORT" with a numeric host ("127.0.0.1:9400", "[::1]:0"); port 0 lets the system
-  // choose. process_labels (run, process) go to the metrics of the process itself.
-  // Throws std::runtime_error with one line if the address is malformed, in use or refused.
+  // address: as resolve() takes it; port 0 lets the system choose. ports: how many are tried, from
+  // the given one on. process_labels (run, process) go to the metrics of the process itself.
+  // Throws std::runtime_error with one line if the address is malformed, or in use or refused with
+  // each of the ports.
   Exposer(const std::string& address, std::shared_ptr<prometheus::Registry> registry,
-          const prometheus::Labels& process_labels);
+          const prometheus::Labels& process_labels, int32_t ports = 1);
   ~Exposer();
   Exposer(const Exposer&) = delete;
   Exposer& operator=(const Exposer&) = delete;
@@ -33,16 +33,13 @@ class Exposer {
   // Serves this too from now on, and keeps it.
   void add(std::shared_ptr<prometheus::Collectable> source);
 
-  [[nodiscard]] int port() const { return port_; }
-  [[nodiscard]] std::string address() const { return host_ + ":" + std::to_string(port_); }
+  [[nodiscard]] int port() const { return address_.port; }
+  [[nodiscard]] std::string address() const { return address_.text(); }
 
  private:
-  std::string host_;
-  int port_ = 0;
-  std::shared_ptr<prometheus::Registry> registry_;
-  std::shared_ptr<ProcessCollector> process_;
-  std::vector<std::shared_ptr<prometheus::Collectable>> added_;
-  std::unique_ptr<prometheus::Exposer> server_;
+  class Server;
+  ListenAddress address_;
+  std::unique_ptr<Server> server_;
 };
 
 struct ScrapeTarget {

@@ -28,7 +28,7 @@ set(libraries_model "${torch}|pcre2\\.h|nlohmann/|xxhash\\.h|omp\\.h|immintrin\\
 set(libraries_rl "${torch}")
 set(libraries_feedback "${torch}|nlohmann/|toml\\+\\+/|zlib\\.h")
 set(libraries_store "sqlite3\\.h|nlohmann/|xxhash\\.h")
-set(libraries_metrics "prometheus/|nlohmann/")
+set(libraries_metrics "prometheus/|nlohmann/|httplib\\.h")
 set(libraries_report "nlohmann/")
 set(libraries_config "toml\\+\\+/|nlohmann/")
 set(libraries_net "httplib\\.h|nlohmann/")

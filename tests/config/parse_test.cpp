@@ -190,6 +190,10 @@ TEST(ParseConfig, RefusesCombinationsThatCannotWork) {
   EXPECT_EQ(refusal("[rl]\nupdates = 3\nepochs = 2\nminibatches = 2\nwarmup = 11\n"), "accepted");
   EXPECT_EQ(refusal("[metrics]\naddress = \"localhost\"\n"),
             "run.toml:2: metrics.address: got \"localhost\", expected host:port, port 0 to 65535");
+  EXPECT_EQ(refusal("[metrics]\naddress = \"::1:9400\"\n"),  // where does the host end?
+            "run.toml:2: metrics.address: got \"::1:9400\", expected host:port, port 0 to 65535");
+  for (const char* good : {"[::1]:9400", "localhost:9400", "gpu-3.example.org:0", "0.0.0.0:1"})
+    EXPECT_EQ(refusal("[metrics]\naddress = \"" + std::string(good) + "\"\n"), "accepted") << good;
 }
 
 TEST(ParseConfig, OverridesWinOverTheFile) {
