@@ -56,6 +56,7 @@ struct RoleReport {
   int64_t progress = 0;  // slices of work done
   int64_t tokens = 0;    // generated or trained on, since the start
   std::string state;     // "busy", "waiting for work", ...: who waits for whom
+  std::string notice;    // what the run's log is to say of it, once; mostly nothing
 };
 
 template <class... Extra>

@@ -151,7 +151,7 @@ struct Heartbeat {
   int64_t progress = 0;         // rises while any of the node's actors works or answers
   std::string metrics_address;  // host:port
   int64_t pss_bytes = 0;
-  std::string actors;  // JSON: [{"name", "progress", "tokens", "state"}]
+  std::string actors;  // JSON: [{"name", "progress", "tokens", "state", "notice"}]
 };
 
 // supervisor -> node, in answer to the first heartbeat: what to run.

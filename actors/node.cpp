@@ -21,7 +21,8 @@ void heartbeat(NodeState& state) {
     actors.push_back({{"name", name},
                       {"progress", report.progress},
                       {"tokens", report.tokens},
-                      {"state", report.state}});
+                      {"state", report.state},
+                      {"notice", report.notice}});
   }
   if (const auto now = std::chrono::steady_clock::now(); now - state.pss_read > kMemoryInterval) {
     state.pss_read = now;

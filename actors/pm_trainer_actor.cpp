@@ -42,7 +42,7 @@ void publish(PmTrainerState& state, const metrics::PmTrainerMetrics& metrics) {
   }
   auto snapshot = state.trainer->snapshot(state.lineage, map);
   snapshot.model = "pm";
-  state.published.push(publish_snapshot(snapshot, state.options.shared_memory, metrics.weights),
+  state.published.push(publish_snapshot(snapshot, state.options.snapshots, metrics.weights),
                        state.trainer->version());
 }
 

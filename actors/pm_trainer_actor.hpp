@@ -11,6 +11,7 @@
 #include "actors/compute_loop.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
+#include "actors/publish.hpp"
 #include "actors/training_log.hpp"
 #include "actors/work.hpp"
 #include "feedback/pm_trainer.hpp"
@@ -32,7 +33,7 @@ struct PmTrainerOptions {
   std::filesystem::path checkpoints;
   int64_t checkpoint_every = 4;
   size_t keep_checkpoints = 2;
-  std::filesystem::path shared_memory;  // where published snapshots lie
+  SnapshotPlaces snapshots;
   // Held-out pairs, never trained on: the PM is measured on them, and online their scores keep the
   // scale of version 0.
   std::vector<ComparisonWork> probes;

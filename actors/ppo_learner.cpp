@@ -45,7 +45,7 @@ bool advance(LearnerState& state) {
 void publish(LearnerState& state, const metrics::LearnerMetrics& metrics) {
   auto snapshot = state.ppo->snapshot(state.lineage);
   snapshot.model = "policy";
-  state.published.push(publish_snapshot(snapshot, state.options.shared_memory, metrics.weights),
+  state.published.push(publish_snapshot(snapshot, state.options.snapshots, metrics.weights),
                        snapshot.version);
 }
 

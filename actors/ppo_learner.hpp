@@ -12,6 +12,7 @@
 #include "actors/compute_loop.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
+#include "actors/publish.hpp"
 #include "actors/training_log.hpp"
 #include "actors/work.hpp"
 #include "metrics/metrics.hpp"
@@ -34,7 +35,7 @@ struct LearnerOptions {
   std::filesystem::path checkpoints;
   int64_t checkpoint_every = 2;
   size_t keep_checkpoints = 2;
-  std::filesystem::path shared_memory;
+  SnapshotPlaces snapshots;
 };
 
 struct LearnerState {

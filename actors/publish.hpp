@@ -15,10 +15,21 @@ namespace charter::actors {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Writes DIR/MODEL-LINEAGE-VERSION.safetensors (complete or not at all, not synced: it does not
-// outlive the run) and returns the message that announces it.
+// Directories that snapshots are published in: in memory while that has room, else on disk. Where
+// memory has none from the start, both are the one on disk.
+struct SnapshotPlaces {
+  std::filesystem::path memory, disk;
+  // Whether the file lies on disk although there is a place in memory.
+  [[nodiscard]] bool spilled(const std::filesystem::path& file) const {
+    return memory != disk && file.parent_path() == disk;
+  }
+};
+
+// Writes MODEL-LINEAGE-VERSION.safetensors (complete or not at all, not synced: it does not outlive
+// the run) into the first of the places that takes it, and returns the message that announces it.
+// Throws std::runtime_error with the reasons of both when neither does.
 [[nodiscard]] WeightsReady publish_snapshot(const model::Snapshot& snapshot,
-                                            const std::filesystem::path& directory,
+                                            const SnapshotPlaces& places,
                                             const metrics::WeightPublishMetrics& metrics);
 
 // The announced snapshot, verified. Nothing when a newer version has replaced its file, and nothing

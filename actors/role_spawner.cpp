@@ -159,7 +159,7 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
   options.checkpoints = s.context.paths.checkpoints(options.model);
   options.checkpoint_every = rl ? 1 : c.pm_train.checkpoint_every;
   options.keep_checkpoints = static_cast<size_t>(c.rl.keep_checkpoints);
-  options.shared_memory = s.context.shared_memory;
+  options.snapshots = s.context.snapshots;
   options.probes = probes(s);
   return caf::actor_cast<AnyRole>(s.system.spawn<caf::detached>(
       pm_trainer_actor, s.context.wiring, s.models, std::move(options),
@@ -193,7 +193,7 @@ AnyRole spawn_learner(const Spawn& s) {
   options.checkpoints = s.context.paths.checkpoints(s.phase.trained_model);
   options.checkpoint_every = ppo ? c.rl.checkpoint_every : c.sl_train.checkpoint_every;
   options.keep_checkpoints = static_cast<size_t>(c.rl.keep_checkpoints);
-  options.shared_memory = s.context.shared_memory;
+  options.snapshots = s.context.snapshots;
   return caf::actor_cast<AnyRole>(s.system.spawn<caf::detached>(
       ppo_learner, s.context.wiring, s.models, std::move(options),
       metrics::LearnerMetrics::make(*s.context.registry, s.labels()),

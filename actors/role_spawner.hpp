@@ -9,6 +9,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/phases.hpp"
+#include "actors/publish.hpp"
 #include "actors/wiring.hpp"
 
 namespace charter::actors {
@@ -26,8 +27,8 @@ struct RunPaths {
 struct NodeContext {
   RunPaths paths;
   config::RunConfig config;
-  std::filesystem::path data;           // the authored files
-  std::filesystem::path shared_memory;  // snapshots on their way
+  std::filesystem::path data;  // the authored files
+  SnapshotPlaces snapshots;    // on their way
   Wiring wiring;
   std::shared_ptr<prometheus::Registry> registry;
 };

@@ -5,6 +5,7 @@
 #include "actors/fault_handler.hpp"
 #include "actors/supervisor_nodes.hpp"
 #include "actors/weight_store.hpp"
+#include "config/plan.hpp"
 
 namespace charter::actors {
 namespace {
@@ -46,7 +47,8 @@ void start_control_roles(Self self) {
       weights.emplace(model, metrics::WeightStoreMetrics::make(
                                  registry, labels(state, "weight_store/0"), model));
     keep(self, "weight_store/0",
-         self->system().spawn(weight_store, wiring, size_t{4}, std::move(weights)));
+         self->system().spawn(weight_store, wiring, o.context.snapshots,
+                              static_cast<size_t>(config::kSnapshotsKept), std::move(weights)));
   }
   state.source = self->system().spawn(
       prompt_source, wiring, std::move(o.source),
@@ -81,7 +83,7 @@ void hang(Self self, const std::string& what) {
 void hear_control(SupervisorState& state) {
   for (const auto& [name, role] : state.control_roles)
     if (auto report = state.options.context.wiring.roster->last(name)) {
-      state.status.roles[name] = *report;
+      take_report(state, *report);
       state.watch.heard(name, std::move(*report));
     }
 }

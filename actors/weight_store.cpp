@@ -38,14 +38,20 @@ RoleReport role_report(const WeightStoreState& state) {
     newest += (newest.empty() ? "" : ", ") + model + " " + std::to_string(versions.back().version);
   return {.name = "weight_store/0",
           .progress = state.progress,
-          .state = newest.empty() ? "nothing published" : newest};
+          .state = newest.empty() ? "nothing published" : newest,
+          .notice = state.notice};
+}
+
+std::string spill_notice(const SnapshotPlaces& places) {
+  return places.memory.string() + " has no room for a snapshot; what does not fit there lies in " +
+         places.disk.string();
 }
 
 }  // namespace
 
 WeightStoreActor::behavior_type weight_store(
-    WeightStoreActor::stateful_pointer<WeightStoreState> self, Wiring wiring, size_t keep,
-    std::map<std::string, metrics::WeightStoreMetrics> metrics) {
+    WeightStoreActor::stateful_pointer<WeightStoreState> self, Wiring wiring, SnapshotPlaces places,
+    size_t keep, std::map<std::string, metrics::WeightStoreMetrics> metrics) {
   install_fault_handler(self);
   auto& state = self->state;
   state.ports = Ports(std::move(wiring), "weight_store", 0);
@@ -64,9 +70,10 @@ WeightStoreActor::behavior_type weight_store(
         self->quit();
       },
       [self](Probe) { return self->state.ports.say(role_report(self->state)); },
-      [self, keep, metrics](const From<WeightsReady>& m) {
+      [self, places = std::move(places), keep, metrics](const From<WeightsReady>& m) {
         auto& s = self->state;
         ++s.progress;
+        if (s.notice.empty() && places.spilled(m.message.path)) s.notice = spill_notice(places);
         publish(s, m.message, keep);
         if (auto it = metrics.find(m.message.model); it != metrics.end())
           it->second.bytes.Set(static_cast<double>(m.message.bytes));

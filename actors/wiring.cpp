@@ -1,6 +1,9 @@
 #include "actors/wiring.hpp"
 
 #include <stdexcept>
+#include <string_view>
+
+#include "actors/transport/zmq_address.hpp"
 
 namespace charter::actors {
 
@@ -32,9 +35,21 @@ std::string AddressBook::address(Arrow arrow, int32_t index) const {
   const std::string end = std::string(name(arrow)) + "-" + std::to_string(index);
   if (transport == "inproc") return "inproc://charter-" + run_id + "-" + end;
   if (transport == "ipc") return "ipc://" + ipc_directory + "/" + end;
-  // 64 servers an arrow are the most that the configuration allows.
   return "tcp://127.0.0.1:" +
-         std::to_string(tcp_base_port + 64 * static_cast<int32_t>(arrow) + index);
+         std::to_string(tcp_base_port + kMaxServers * static_cast<int32_t>(arrow) + index);
+}
+
+std::string AddressBook::longest_socket() const {
+  constexpr std::string_view kScheme = "ipc://";
+  AddressBook ipc = *this;
+  ipc.transport = "ipc";
+  std::string longest;
+  for (int32_t arrow = 0; arrow <= static_cast<int32_t>(Arrow::kControl); ++arrow) {
+    const auto control = ipc.address(static_cast<Arrow>(arrow), kMaxServers - 1);
+    for (const auto& socket : {control, transport::data_address(control, "")})
+      if (socket.size() - kScheme.size() > longest.size()) longest = socket.substr(kScheme.size());
+  }
+  return longest;
 }
 
 transport::LinkOptions Wiring::options(const std::string& role, int32_t index,

@@ -28,6 +28,8 @@ enum class Arrow : uint8_t {
 
 [[nodiscard]] const char* name(Arrow arrow);
 
+inline constexpr int32_t kMaxServers = 64;  // of an arrow: the most that the configuration allows
+
 struct AddressBook {
   std::string transport = "ipc";  // inproc, ipc, tcp
   std::string run_id;             // part of inproc names and of the ipc directory
@@ -36,6 +38,8 @@ struct AddressBook {
 
   // index: which server of the arrow, 0 where there is one.
   [[nodiscard]] std::string address(Arrow arrow, int32_t index = 0) const;
+  // The longest path that an ipc link binds in `ipc_directory`, over all arrows and servers.
+  [[nodiscard]] std::string longest_socket() const;
 };
 
 struct Wiring {

@@ -113,10 +113,13 @@ void run_plan(const PlanArguments& arguments) {
   const double gflops =
       arguments.gflops > 0 ? arguments.gflops : measure_gflops(config::compute_slots(config));
   const std::vector<config::StagePlan> stages = config::plan(config, sizes, gflops);
+  const int64_t snapshots = config::snapshot_bytes(config, sizes);
   // A plan of another machine's rate says nothing of this one.
   const Checked checked = arguments.gflops > 0 ? Checked{} : check(config);
   if (!arguments.json) {
     print_table(stages, gflops);
+    std::printf("the snapshots of rl take up to %.1f MiB of shared memory\n",
+                static_cast<double>(snapshots) / (1 << 20));
     return print_checked(checked);
   }
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
@@ -126,6 +129,7 @@ void run_plan(const PlanArguments& arguments) {
                           {"seconds", t.seconds},
                           {"memory_bytes", t.memory_bytes},
                           {"disk_bytes", t.disk_bytes},
+                          {"shared_memory_bytes", snapshots},
                           {"stages", rows},
                           {"warnings", checked.findings.warnings},
                           {"refused", checked.refused}})

@@ -54,8 +54,8 @@ void catch_signals() {
 
 std::map<std::string, double> planned_seconds(const config::RunConfig& config) {
   std::map<std::string, double> planned;
-  for (const auto& stage : config::plan(config, model_sizes(config.models.base),
-                                        measure_gflops(config::compute_slots(config))))
+  for (const auto& stage :
+       config::plan(config, sizes, measure_gflops(config::compute_slots(config))))
     planned[stage.stage] = stage.seconds;
   return planned;
 }
@@ -79,12 +79,13 @@ void write_report(const RunDirectory& run, const config::RunConfig& config,
 actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::RunConfig& config,
                                          const RunTemporaries& temporaries,
                                          std::shared_ptr<transport::Transport> transport,
+                                         const config::ModelSizes& sizes,
                                          const std::string& stage) {
   actors::PipelineOptions options;
   options.context.paths = run.paths;
   options.context.config = config;
   options.context.data = data_directory();
-  options.context.shared_memory = temporaries.shared_memory();
+  options.context.snapshots = temporaries.snapshots();
   options.context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, config.run.name);
   options.context.wiring.transport = std::move(transport);
   options.context.wiring.addresses = {.transport = config.machine.transport,
@@ -96,7 +97,7 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
   options.context.registry = std::make_shared<prometheus::Registry>();
   options.binary = fs::read_symlink("/proc/self/exe");
   options.only_stage = stage;
-  options.planned_seconds = planned_seconds(config);
+  options.planned_seconds = planned_seconds(config, sizes);
   options.stop = &stop_requests;
   return options;
 }
@@ -171,8 +172,12 @@ void run(const RunArguments& arguments) {
 
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
-  auto temporaries = std::make_unique<RunTemporaries>(directory.paths.run, directory.run_id);
-  auto options = pipeline_options(directory, config, *temporaries, transport, arguments.stage);
+  const auto sizes = model_sizes(config.models.base);
+  auto temporaries = std::make_unique<RunTemporaries>(
+      directory.paths.run, directory.run_id,
+      SharedMemory{.needed_bytes = config::snapshot_bytes(config, sizes)});
+  auto options =
+      pipeline_options(directory, config, *temporaries, transport, sizes, arguments.stage);
   metrics::Exposer exposer(config.metrics.address, options.context.registry,
                            {{"run", config.run.name}, {"process", "control"}});
   exposer.add(options.context.wiring.meter);

@@ -3,13 +3,17 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
+
+#include "actors/wiring.hpp"
 
 namespace charter::cli {
 namespace {
@@ -32,10 +36,11 @@ fs::path make_directory(const fs::path& base, const std::string& prefix) {
   return name;
 }
 
-// Whether a socket can be made there: file systems differ, and its path has at most 107 bytes.
+// Whether every socket of the links can be made there: file systems differ, and a socket's path has
+// at most 107 bytes.
 bool takes_sockets(const fs::path& directory) {
   sockaddr_un address = {};
-  const auto longest = (directory / "trajectory-63").string();
+  const auto longest = actors::AddressBook{.ipc_directory = directory.string()}.longest_socket();
   if (longest.size() >= sizeof(address.sun_path)) return false;
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, longest.c_str(), sizeof(address.sun_path) - 1);
@@ -47,33 +52,84 @@ bool takes_sockets(const fs::path& directory) {
   return bound;
 }
 
+// TMPDIR's, where that is a directory, and /tmp: a path of the user's own may be long too.
+std::vector<fs::path> temporary_directories() {
+  std::error_code unusable;
+  const auto own = fs::temp_directory_path(unusable);
+  if (unusable || own == "/tmp") return {"/tmp"};
+  return {own, "/tmp"};
+}
+
+std::string mebibytes(int64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+  return text;
+}
+
 }  // namespace
 
-RunTemporaries::RunTemporaries(const fs::path& run, const std::string& run_id) {
-  const fs::path memory = "/dev/shm", temporary = fs::temp_directory_path();
+std::string shortage(const SharedMemory& memory) {
+  struct statvfs found = {};
+  const auto name = memory.directory.string();
+  if (::access(memory.directory.c_str(), W_OK) != 0 ||
+      ::statvfs(memory.directory.c_str(), &found) != 0)
+    return name + ": " + std::strerror(errno);
+  const auto free = static_cast<int64_t>(found.f_bavail) * static_cast<int64_t>(found.f_frsize);
+  const bool unlimited = found.f_blocks == 0;  // a tmpfs without a size
+  if (unlimited || free >= memory.needed_bytes) return {};
+  return name + " has " + mebibytes(free) + " free, the snapshots of rl take up to " +
+         mebibytes(memory.needed_bytes);
+}
+
+RunTemporaries::RunTemporaries(const fs::path& run, const std::string& run_id,
+                               const SharedMemory& memory) {
   const std::string prefix = "charter-" + run_id;
-  for (const auto& base : {memory, temporary}) remove_earlier(base, prefix);
+  remove_earlier(memory.directory, prefix);
+  for (const auto& base : temporary_directories()) remove_earlier(base, prefix);
   for (const char* name : {"memory-", "links-"}) remove_earlier(run, name);
   try {
-    shared_memory_ = ::access(memory.c_str(), W_OK) == 0 ? make_directory(memory, prefix)
-                                                         : make_directory(run, "memory");
-    sockets_ = make_directory(run, "links");
-    if (!takes_sockets(sockets_)) {
-      fs::remove(sockets_);
-      sockets_ = make_directory(temporary, prefix);
-    }
+    make_snapshot_places(run, prefix, memory);
+    make_socket_place(run, prefix);
     start_cleaner();
   } catch (...) {
     std::error_code ignored;
-    for (const auto& path : {shared_memory_, sockets_})
-      if (!path.empty()) fs::remove_all(path, ignored);
+    for (const auto& path : made()) fs::remove_all(path, ignored);
     throw;
   }
 }
 
+void RunTemporaries::make_snapshot_places(const fs::path& run, const std::string& prefix,
+                                          const SharedMemory& memory) {
+  snapshots_.disk = make_directory(run, "memory");
+  shortage_ = cli::shortage(memory);
+  snapshots_.memory =
+      shortage_.empty() ? make_directory(memory.directory, prefix) : snapshots_.disk;
+}
+
+void RunTemporaries::make_socket_place(const fs::path& run, const std::string& prefix) {
+  sockets_ = make_directory(run, "links");
+  if (takes_sockets(sockets_)) return;
+  std::string tried = sockets_.string();
+  for (const auto& base : temporary_directories()) {
+    fs::remove(sockets_);
+    sockets_ = make_directory(base, prefix);
+    if (takes_sockets(sockets_)) return;
+    tried += ", " + sockets_.string();
+  }
+  throw std::runtime_error(tried + ": no place for sockets; expected a directory that takes " +
+                           "them, with a path of at most 56 bytes");
+}
+
+std::vector<fs::path> RunTemporaries::made() const {
+  std::vector<fs::path> paths;
+  for (const auto& path : {snapshots_.memory, snapshots_.disk, sockets_})
+    if (!path.empty()) paths.push_back(path);
+  return paths;
+}
+
 RunTemporaries::~RunTemporaries() {
   std::error_code ignored;  // nobody could do anything about it
-  for (const auto& path : {shared_memory_, sockets_}) fs::remove_all(path, ignored);
+  for (const auto& path : made()) fs::remove_all(path, ignored);
   if (cleaner_ > 0) {
     ::kill(cleaner_, SIGKILL);
     ::waitpid(cleaner_, nullptr, 0);
@@ -86,9 +142,10 @@ void RunTemporaries::start_cleaner() {
   if (::pipe(ends) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   // Read returns when every process that holds the other end is gone, which the workers inherit.
   const char* script = "trap '' HUP INT TERM; read -r none; rm -rf -- \"$@\"";
-  const std::string memory = shared_memory_.string(), sockets = sockets_.string();
-  const char* argv[] = {"/bin/sh",       "-c",   script, "charter-cleaner", memory.c_str(),
-                        sockets.c_str(), nullptr};
+  const std::string memory = snapshots_.memory.string(), disk = snapshots_.disk.string(),
+                    sockets = sockets_.string();
+  const char* argv[] = {"/bin/sh",      "-c",         script,          "charter-cleaner",
+                        memory.c_str(), disk.c_str(), sockets.c_str(), nullptr};
   cleaner_ = ::fork();
   if (cleaner_ ==
       0) {            // only async-signal-safe calls until exec: other threads may have held locks

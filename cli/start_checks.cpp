@@ -10,6 +10,7 @@
 #include "cli/data_check.hpp"
 #include "cli/format_check.hpp"
 #include "cli/machine_probe.hpp"
+#include "cli/run_temporaries.hpp"
 #include "config/machine.hpp"
 #include "config/plan.hpp"
 #include "metrics/listen_address.hpp"
@@ -159,6 +160,13 @@ void check_memory(Start& start) {
                ": lower rollout.batch, rollout.prefix_cache_mib or training.micro_batch_tokens");
 }
 
+// Where the snapshots of rl do not fit, they lie in the run's directory.
+void check_shared_memory(Start& start) {
+  const auto sizes = model_sizes(source(start, parts(start.config)[0]));
+  const auto why = shortage({.needed_bytes = config::snapshot_bytes(start.config, sizes)});
+  if (!why.empty()) start.warn(why + ": they will lie in the run's directory");
+}
+
 // Bytes that a run begun before has written already.
 int64_t size_of(const fs::path& directory) {
   int64_t bytes = 0;
@@ -209,9 +217,9 @@ StartFindings check_start(const config::RunConfig& config, const fs::path& autho
               .findings = {},
               .data = {},
               .plan = {}};
-  constexpr void (*kChecks[])(Start&) = {check_device, check_metrics,    check_data,
-                                         check_supply, check_principles, check_models,
-                                         make_plan,    check_memory,     check_disk};
+  constexpr void (*kChecks[])(Start&) = {
+      check_device, check_metrics, check_data,   check_supply,        check_principles,
+      check_models, make_plan,     check_memory, check_shared_memory, check_disk};
   for (const auto check : kChecks) check(start);
   return std::move(start.findings);
 }

@@ -23,7 +23,7 @@ namespace charter::cli {
 namespace {
 
 struct WorkerArguments {
-  std::string run, node, phase, run_id, ipc, shared_memory, data;
+  std::string run, node, phase, run_id, ipc, shared_memory, spill, data;
   int64_t lineage = 0;
   bool trains = false;
 };
@@ -35,7 +35,7 @@ actors::NodeContext context_of(const WorkerArguments& a,
   const auto file = context.paths.run / "config.toml";
   context.config = config::load_config(file, {}, "");
   context.data = a.data;
-  context.shared_memory = a.shared_memory;
+  context.snapshots = {a.shared_memory, a.spill};
   context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, context.config.run.name);
   context.wiring.transport = std::move(transport);
   context.wiring.addresses = {.transport = context.config.machine.transport,
@@ -99,6 +99,8 @@ void add_worker(CLI::App& app) {
   command->add_option("--phase", arguments->phase, "phase it works in, for the process list")
       ->required();
   command->add_option("--lineage", arguments->lineage, "of the run")->required();
+  command->add_option("--spill", arguments->spill, "directory of those it has no room for")
+      ->required();
   command->add_option("--run-id", arguments->run_id, "of the run")->required();
   command->add_option("--ipc", arguments->ipc, "directory of the sockets")->required();
   command

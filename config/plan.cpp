@@ -21,6 +21,7 @@ constexpr double kStageStart = 3.0;  // seconds: models read and packed, process
 constexpr int64_t kMiB = int64_t{1} << 20;
 constexpr int64_t kProcess = 180 * kMiB;  // a process with LibTorch and its arenas
 constexpr int64_t kSnapshots = 3;         // base, SL-CAI, RL-CAI
+constexpr int64_t kTensorHeader = 512;    // bytes of a published tensor's description
 
 // Tokens of one judgement with shared prefixes computed once. The likelihood contrast scores two
 // answers after each of a good and a bad description; the multiple choice asks in two orders.
@@ -147,6 +148,15 @@ double head_gflop(const ModelSizes& m) { return 2e-9 * static_cast<double>(m.voc
 
 double attention_gflop(const ModelSizes& m, double context) {
   return 4e-9 * static_cast<double>(m.layers * m.heads * m.head_dim) * context;
+}
+
+int64_t snapshot_bytes(const RunConfig& c, const ModelSizes& m) {
+  // A block has two adapters for each of its seven linear layers, or nine tensors of its own.
+  const int64_t header = kTensorHeader * 14 * (m.layers + 1);
+  const int64_t trained = c.lora.enabled ? adapter_parameters(c, m) : parameters(m);
+  const int64_t head = m.hidden + 1;  // of the PM's score
+  const int64_t version = 4 * (trained + head) + header;
+  return (kSnapshotsKept + 2) * version * (c.rl.online_pm ? 2 : 1);
 }
 
 std::vector<StagePlan> plan(const RunConfig& c, const ModelSizes& m, double gflops) {

@@ -35,6 +35,13 @@ struct TokenCounts {
   double context = 128;  // keys a token attends to, on average
 };
 
+// Published versions of a model that are kept for those who read them.
+inline constexpr int64_t kSnapshotsKept = 4;
+// Bytes that the published versions of rl take at most: of the policy, and of the PM while it is
+// online, those that are kept, one that is being written and one that is told before the oldest
+// goes.
+[[nodiscard]] int64_t snapshot_bytes(const RunConfig& config, const ModelSizes& model);
+
 struct StagePlan {
   std::string stage;  // sl_generate, sl_train, label, pm_train, firewall, rl, eval, report
   TokenCounts tokens;

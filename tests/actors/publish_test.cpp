@@ -13,10 +13,11 @@ namespace {
 
 class PublishTest : public testing::Test {
  protected:
-  WeightsReady publish() {
+  WeightsReady publish() { return publish({directory.path(), directory.path()}); }
+  WeightsReady publish(const SnapshotPlaces& places) {
     model::Snapshot snapshot{.model = "policy", .lineage = 2, .version = 5};
     snapshot.tensors["head"] = at::ones({4});
-    return publish_snapshot(snapshot, directory.path(), out);
+    return publish_snapshot(snapshot, places, out);
   }
   static void damage(const std::string& path) {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -41,6 +42,34 @@ TEST_F(PublishTest, AnnouncesWhatItWrote) {
   const auto snapshot = take_snapshot(ready, false, in);
   ASSERT_TRUE(snapshot);
   EXPECT_TRUE(at::equal(snapshot->tensors.at("head"), at::ones({4})));
+}
+
+TEST_F(PublishTest, MemoryIsTakenWhileItHasRoom) {
+  const SnapshotPlaces places{directory.path(), directory.path() / "none"};
+  const auto ready = publish(places);
+  EXPECT_EQ(ready.path, (directory.path() / "policy-2-5.safetensors").string());
+  EXPECT_FALSE(places.spilled(ready.path));
+}
+
+// A directory that is not there refuses a file as one without room does.
+TEST_F(PublishTest, WhatMemoryDoesNotTakeLiesOnDisk) {
+  const SnapshotPlaces places{directory.path() / "full", directory.path()};
+  const auto ready = publish(places);
+  EXPECT_EQ(ready.path, (directory.path() / "policy-2-5.safetensors").string());
+  EXPECT_TRUE(places.spilled(ready.path));
+  EXPECT_TRUE(take_snapshot(ready, true, in));
+}
+
+TEST_F(PublishTest, NamesBothPlacesWhenNeitherTakesIt) {
+  try {
+    (void)publish({directory.path() / "full", directory.path() / "too"});
+    FAIL() << "expected an error";
+  } catch (const std::runtime_error& e) {
+    const std::string text = e.what();
+    EXPECT_NE(text.find((directory.path() / "full/policy-2-5").string()), std::string::npos)
+        << text;
+    EXPECT_NE(text.find((directory.path() / "too/policy-2-5").string()), std::string::npos) << text;
+  }
 }
 
 TEST_F(PublishTest, AReplacedFileIsNothingToTake) {

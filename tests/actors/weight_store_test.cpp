@@ -12,7 +12,8 @@ class WeightStoreTest : public ActorTest {
  protected:
   void SetUp() override {
     actor =
-        system.spawn(weight_store, wiring(), size_t{2},
+        system.spawn(weight_store, wiring(),
+                     SnapshotPlaces{directory.path(), directory.path() / "disk"}, size_t{2},
                      std::map<std::string, metrics::WeightStoreMetrics>{
                          {"policy", metrics::WeightStoreMetrics::make(registry, {}, "policy")}});
     trainer.connect(Arrow::kWeights);
@@ -26,7 +27,10 @@ class WeightStoreTest : public ActorTest {
   }
   // Writes a file and tells the store of it; true once the store knows.
   bool publish(const std::string& model, int64_t version, int64_t lineage = 1) {
-    const auto path = file(model, lineage, version);
+    return publish(file(model, lineage, version), model, version, lineage);
+  }
+  bool publish(const std::filesystem::path& path, const std::string& model, int64_t version,
+               int64_t lineage) {
     std::ofstream(path) << "weights";
     return trainer.acked(trainer.send(WeightsReady{.model = model,
                                                    .lineage = lineage,
@@ -70,14 +74,14 @@ TEST_F(WeightStoreTest, AnswersALateJoinersRequestWithTheNewestOfThatModel) {
 TEST_F(WeightStoreTest, IgnoresAnOlderLineageWhateverItsVersion) {
   ASSERT_TRUE(publish("policy", 1, /*lineage=*/2));
   ASSERT_TRUE(publish("policy", 9, /*lineage=*/1));
-  EXPECT_EQ(probe(actor).state, "policy 1 ");
+  EXPECT_EQ(probe(actor).state, "policy 1");
   EXPECT_FALSE(std::filesystem::exists(file("policy", 1, 9)));  // of no use to anybody, in memory
   EXPECT_TRUE(std::filesystem::exists(file("policy", 2, 1)));
   ASSERT_TRUE(
       publish("policy", 1, /*lineage=*/2));  // told again: the file is the one that is served
   EXPECT_TRUE(std::filesystem::exists(file("policy", 2, 1)));
   ASSERT_TRUE(publish("policy", 2, /*lineage=*/2));
-  EXPECT_EQ(probe(actor).state, "policy 2 ");
+  EXPECT_EQ(probe(actor).state, "policy 2");
 }
 
 TEST_F(WeightStoreTest, RemovesTheFilesBeyondTheNewestKept) {
@@ -87,6 +91,24 @@ TEST_F(WeightStoreTest, RemovesTheFilesBeyondTheNewestKept) {
   EXPECT_TRUE(std::filesystem::exists(file("policy", 1, 2)));
   EXPECT_TRUE(std::filesystem::exists(file("policy", 1, 3)));
   EXPECT_TRUE(std::filesystem::exists(file("pm", 1, 1)));  // counted by model
+}
+
+TEST_F(WeightStoreTest, SaysOnceThatSharedMemoryHasNoRoom) {
+  ASSERT_TRUE(publish("policy", 1));
+  EXPECT_EQ(probe(actor).notice, "");
+  const auto disk = directory.path() / "disk";
+  std::filesystem::create_directory(disk);
+  const std::string notice = directory.path().string() +
+                             " has no room for a snapshot; what does not fit there lies in " +
+                             disk.string();
+  ASSERT_TRUE(publish(disk / "policy-1-2", "policy", 2, 1));
+  EXPECT_EQ(probe(actor).notice, notice);
+  ASSERT_TRUE(publish("policy", 3));
+  EXPECT_EQ(probe(actor).notice, notice);
+  EXPECT_TRUE(std::filesystem::exists(disk / "policy-1-2"));
+  ASSERT_TRUE(publish("policy", 4));
+  EXPECT_FALSE(std::filesystem::exists(disk / "policy-1-2"));  // beyond the newest two
+  std::filesystem::remove(disk);
 }
 
 TEST_F(WeightStoreTest, LeavesNoFileBehindWhenItEnds) {

@@ -54,6 +54,21 @@ TEST(Plan, FullTrainingTakesMoreThanAdapters) {
   EXPECT_GT(all[5].disk_bytes, adapters[5].disk_bytes);
 }
 
+TEST(Plan, CountsTheSnapshotsOfRl) {
+  RunConfig c;
+  c.rl.online_pm = false;
+  // Of a block: q and o (576 + 576) * 2, k and v (576 + 192) * 2, three of 576 + 1536: 10,176 times
+  // rank 8 and 30 layers = 2,442,240; with a head of 577 and 4 bytes each 9,771,268. 14 * 31
+  // descriptions of 512 bytes: 222,208. Four versions kept, one written, one told: 6 * 9,993,476.
+  EXPECT_EQ(snapshot_bytes(c, ModelSizes{}), 59960856);
+  c.rl.online_pm = true;
+  EXPECT_EQ(snapshot_bytes(c, ModelSizes{}), 2 * 59960856);
+  c.rl.online_pm = false;
+  c.lora.enabled = false;
+  // 4 * (134,515,008 + 577) + 222,208 = 538,284,548.
+  EXPECT_EQ(snapshot_bytes(c, ModelSizes{}), 6 * int64_t{538284548});
+}
+
 TEST(Plan, RefusesARateThatIsNotPositive) {
   EXPECT_THROW((void)plan(RunConfig{}, ModelSizes{}, 0), std::invalid_argument);
 }

@@ -113,7 +113,7 @@ TEST(FrameCount, EveryArrowCarriesFramesAlsoInOneProcess) {
   model::save_hf_directory(tiny_model_files(vocabulary), c.paths.weights() / "base");
   c.config = config::parse_config(kConfig, "test", {}, "tiny");
   c.data = CHARTER_SOURCE_DIR "/config";
-  c.shared_memory = directory.path() / "shm";
+  c.snapshots = {directory.path() / "shm", directory.path() / "shm"};
   c.wiring.transport = wire;
   c.wiring.addresses = {.transport = "inproc", .run_id = "frames"};
   c.wiring.hello.run_id = 1;
