@@ -9,6 +9,7 @@
 namespace charter::actors {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 constexpr int64_t kCreditPerWorker = 64;
 
 template <class T, class Apply>
@@ -26,29 +27,69 @@ void take(LedgerActor::stateful_pointer<LedgerState> self, const From<T>& messag
 
 RoleReport role_report(const LedgerState& state) {
   const auto waiting = state.waiting.size();
-  return {
-      .name = "ledger/0",
-      .progress = state.progress,
-      .state = waiting == 0 ? "serving" : "committing " + std::to_string(waiting) + " messages"};
+  return {.name = "ledger/0",
+          .progress = state.progress,
+          .state = state.trouble  ? "waiting: " + state.trouble->what
+                   : waiting == 0 ? "serving"
+                                  : "committing " + std::to_string(waiting) + " messages",
+          .notice = state.notice};
 }
 
+// One transaction for all that waits. Throws LedgerError with nothing done when it cannot be made.
 void commit(LedgerState& state, const metrics::LedgerMetrics& metrics) {
-  state.scheduled = false;
   if (state.waiting.empty()) return;
+  if (const auto why = state.ledger->displaced(); !why.empty())
+    throw store::LedgerError("ledger " + why);
   state.ports.say(role_report(state));  // it may wait for the disk
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   state.to_tell.clear();
-  state.ledger->batch([&] {
-    for (auto& entry : state.waiting) entry.apply(*state.ledger, state);
-  });
-  metrics.commit_seconds.Observe(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  const auto limits = state.limits;
+  try {
+    state.ledger->batch([&] {
+      for (auto& entry : state.waiting) entry.apply(*state.ledger, state);
+    });
+  } catch (const store::LedgerError&) {
+    state.limits = limits;  // what they saw is rolled back too, and is looked at again
+    throw;
+  }
+  metrics.commit_seconds.Observe(std::chrono::duration<double>(Clock::now() - start).count());
   metrics.rows.Increment(static_cast<double>(state.waiting.size()));
   for (auto& entry : state.waiting) state.ports.acknowledge(entry.from, entry.sequence);
   state.waiting.clear();
   for (const auto& what : state.to_tell) state.commits.push(what, 0);
   ++state.progress;
   state.ports.say(role_report(state));
+}
+
+std::string waited_since(Clock::time_point start) {
+  return std::to_string(std::chrono::round<std::chrono::seconds>(Clock::now() - start).count()) +
+         " s";
+}
+
+// Looks again later, or throws what the trouble began with.
+void wait_out(LedgerActor::stateful_pointer<LedgerState> self, const store::LedgerError& error,
+              const LedgerPatience& patience) {
+  auto& state = self->state;
+  if (!state.trouble) state.trouble = {error.what(), Clock::now()};
+  if (Clock::now() - state.trouble->since >= patience.longest)
+    throw store::LedgerError(state.trouble->what + ", for " + waited_since(state.trouble->since));
+  state.scheduled = true;
+  self->delayed_send(self, patience.between, Tick{});
+}
+
+void try_commit(LedgerActor::stateful_pointer<LedgerState> self,
+                const metrics::LedgerMetrics& metrics, const LedgerPatience& patience) {
+  auto& state = self->state;
+  state.scheduled = false;
+  try {
+    commit(state, metrics);
+  } catch (const store::LedgerError& error) {
+    return wait_out(self, error, patience);
+  }
+  if (state.trouble)
+    state.notice = state.trouble->what + "; passed after " + waited_since(state.trouble->since);
+  state.trouble.reset();
+  if (state.finishing) self->quit();
 }
 
 // A row that names work nobody gave out is a peer's mistake, not a reason to end the run.
@@ -114,7 +155,7 @@ void recall_limits(LedgerState& state, int64_t newest, const metrics::LimitMetri
 LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
                                         Wiring wiring, std::shared_ptr<store::Ledger> ledger,
                                         int64_t policy_version, metrics::LedgerMetrics metrics,
-                                        metrics::LimitMetrics limits) {
+                                        metrics::LimitMetrics limits, LedgerPatience patience) {
   install_fault_handler(self);
   auto& state = self->state;
   state.lineage = wiring.hello.lineage;
@@ -134,10 +175,10 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
           s.commits.add_link(link);
         (void)s.commits.handle(event);
       },
-      [self, metrics](Tick) { commit(self->state, metrics); },
-      [self, metrics](FinishRole) {
-        commit(self->state, metrics);
-        self->quit();
+      [self, metrics, patience](Tick) { try_commit(self, metrics, patience); },
+      [self, metrics, patience](FinishRole) {
+        self->state.finishing = true;
+        if (!self->state.trouble) try_commit(self, metrics, patience);
       },
       [self](Probe) { return self->state.ports.say(role_report(self->state)); },
       [self, metrics](const From<Record>& m) {

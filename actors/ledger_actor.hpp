@@ -2,8 +2,15 @@
 // each to the limits (metrics/limits.hpp), and a crossing is an event in the version's own commit.
 // Records are acknowledged after the commit that holds them; what arrives together is committed
 // together. Runs detached: a commit waits for the disk.
+//
+// A commit that fails, or would go to a file that is no longer at the ledger's path, is tried again
+// for a while: a disk gets room, a directory comes back. Meanwhile nothing is acknowledged, so all
+// of it stays with its senders. After that the actor dies of what it met first.
 #pragma once
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "actors/interfaces.hpp"
@@ -29,12 +36,24 @@ struct LedgerState {
   int64_t lineage = 0;
   int64_t progress = 0;
   metrics::LimitWatch limits;  // of the policy's versions
+  struct Trouble {             // of the commit that cannot be made
+    std::string what;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::optional<Trouble> trouble;
+  std::string notice;      // of the last trouble that passed
+  bool finishing = false;  // quits once nothing waits
+};
+
+// How long what is away is waited for, and how often it is looked for.
+struct LedgerPatience {
+  std::chrono::milliseconds longest{30'000}, between{250};
 };
 
 // policy_version: that rl goes on from; 0 in other phases.
 LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
                                         Wiring wiring, std::shared_ptr<store::Ledger> ledger,
                                         int64_t policy_version, metrics::LedgerMetrics metrics,
-                                        metrics::LimitMetrics limits);
+                                        metrics::LimitMetrics limits, LedgerPatience patience);
 
 }  // namespace charter::actors

@@ -35,7 +35,7 @@ void start_control_roles(Self self) {
        self->system().spawn<caf::detached>(
            ledger_actor, wiring, o.ledger, o.source.version,
            metrics::LedgerMetrics::make(registry, labels(state, "ledger/0")),
-           metrics::LimitMetrics::make(registry, labels(state, "ledger/0"))));
+           metrics::LimitMetrics::make(registry, labels(state, "ledger/0")), LedgerPatience{}));
   if (o.phase.replay) {
     keep(self, "replay_buffer/0",
          self->system().spawn(

@@ -144,6 +144,15 @@ class Ledger {
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
+  // Why what is written now is not found at the ledger's path: a file of it has been moved, removed
+  // or replaced since it was opened. "" while all is in its place.
+  [[nodiscard]] std::string displaced() const;
+  // Sees to it that what is committed is found by the next open, whatever was displaced: the log is
+  // folded into the database file, and a database that is gone from its path, or has another in its
+  // place, is written anew from the open files, at its path or beside it. Returns what was done, or
+  // "" when nothing had to be. Nobody writes to this ledger after it.
+  [[nodiscard]] std::string put_back();
+
   // One transaction around everything `work` does; all of it or, after an exception, nothing. Every
   // method that writes is one by itself. A commit costs an fsync, so the ledger's actor puts what
   // arrived together into one batch. Batches nest.

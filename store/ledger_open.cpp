@@ -143,6 +143,7 @@ Ledger Ledger::open(const std::filesystem::path& path, const std::string& run_id
       ledger.set_meta("lineage", "0");
     });
   }
+  ledger.impl_->db.note_files();
   return ledger;
 }
 

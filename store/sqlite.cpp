@@ -1,5 +1,10 @@
 #include "store/sqlite.hpp"
 
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "store/ledger.hpp"
 
 namespace charter::store {
@@ -103,6 +108,33 @@ void Database::execute(const std::string& sql) {
 
 void Database::fold_log_on_close(bool fold) {
   sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, fold ? 0 : 1, nullptr);
+}
+
+void Database::note_files() {
+  files_.clear();
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat file = {};
+    const std::string path = path_ + suffix;
+    if (::stat(path.c_str(), &file) == 0) files_.push_back({path, file.st_dev, file.st_ino});
+  }
+}
+
+std::string Database::displaced(const OpenFile& open) {
+  struct stat file = {};
+  if (::stat(open.path.c_str(), &file) != 0) return open.path + ": " + std::strerror(errno);
+  if (file.st_dev != open.device || file.st_ino != open.inode)
+    return open.path + ": another file has taken its place";
+  return {};
+}
+
+std::string Database::displaced() const {
+  for (const auto& open : files_)
+    if (auto why = displaced(open); !why.empty()) return why;
+  return {};
+}
+
+bool Database::log_alone_displaced() const {
+  return !files_.empty() && displaced(files_.front()).empty() && !displaced().empty();
 }
 
 void Database::copy_to(const std::filesystem::path& target) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace charter::store {
 
@@ -53,6 +54,13 @@ class Database {
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
+  // Notes which files are open at the path and beside it. Called once the log is there.
+  void note_files();
+  // Why what is written is not found at the path: a noted file has been moved, removed or replaced.
+  // SQLite goes on writing to the open files and says nothing. "" while each is in its place.
+  [[nodiscard]] std::string displaced() const;
+  [[nodiscard]] bool log_alone_displaced() const;
+
   // Whether the last connection to close moves the log into the database and deletes it, as SQLite
   // does by itself. Otherwise closing leaves both files as they are.
   void fold_log_on_close(bool fold);
@@ -66,7 +74,13 @@ class Database {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
+  struct OpenFile {
+    std::string path;
+    uint64_t device = 0, inode = 0;
+  };
   std::string path_;
+  [[nodiscard]] static std::string displaced(const OpenFile& open);
+  std::vector<OpenFile> files_;  // the database first
   std::unique_ptr<sqlite3, Close> handle_;
   std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

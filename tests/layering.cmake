@@ -100,6 +100,7 @@ set(tested_elsewhere
   "feedback/dataset_scores.cpp feedback/datasets_test.cpp"
   "feedback/likelihood_contrast.cpp feedback/judge_test.cpp"
   "feedback/refusal_signs.cpp feedback/evasiveness_test.cpp"
+  "store/ledger_files.cpp store/ledger_displaced_test.cpp"
   "store/ledger_open.cpp store/ledger_test.cpp"
   "store/ledger_read.cpp store/ledger_test.cpp"
   "store/ledger_run.cpp store/ledger_test.cpp"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "actors/fault_handler.hpp"
 #include "tests/actors/fixture.hpp"
 #include "tests/store/temp_dir.hpp"
 
@@ -17,13 +18,16 @@ class LedgerActorTest : public ActorTest {
       work.push_back({.stage = "rl", .kind = "rollout", .prompt_id = std::to_string(i)});
     ASSERT_EQ(database->add_work(work), 3u);  // ids 1, 2, 3
     actor = system.spawn<caf::detached>(ledger_actor, wiring(), std::move(database), int64_t{0},
-                                        metrics, limits);
+                                        metrics, limits, patience());
     worker.connect(Arrow::kRecord);
     source.connect(Arrow::kRecord, 64);
     ASSERT_TRUE(worker.up());
     ASSERT_TRUE(source.up());
   }
   void TearDown() override { finish(actor); }
+  [[nodiscard]] virtual LedgerPatience patience() const {
+    return {.between = std::chrono::milliseconds(1)};
+  }
 
   // As another process sees the database: only what is committed.
   store::Ledger read() { return store::Ledger::open_read_only(path); }
@@ -197,6 +201,53 @@ TEST_F(LedgerActorTest, CommitsWaitForAPromptSourceThatIsAway) {
   successor.connect(Arrow::kRecord, 64);
   ASSERT_TRUE(successor.wait_messages(1));
   EXPECT_EQ(successor.received<Committed>().at(0).work_ids, (std::vector<int64_t>{1}));
+}
+
+TEST_F(LedgerActorTest, WaitsForADatabaseThatIsAwayAndSaysSo) {
+  const auto aside = directory.path() / "aside";
+  std::filesystem::rename(path, aside);
+  const auto sequence = worker.send(Record{.work_id = 1, .kind = "pair", .body = "{}"});
+  const std::string what = "ledger " + path.string() + ": No such file or directory";
+  EXPECT_TRUE(eventually([&] { return probe(actor).state == "waiting: " + what; }));
+  EXPECT_EQ(worker.acked_count(), 0u);
+  std::filesystem::rename(aside, path);
+  EXPECT_TRUE(worker.acked(sequence));
+  EXPECT_EQ(read().count_by_state("rl").recorded, 1);
+  EXPECT_TRUE(probe(actor).notice.starts_with(what + "; passed after ")) << probe(actor).notice;
+  EXPECT_EQ(probe(actor).state, "serving");
+}
+
+TEST_F(LedgerActorTest, EndsInOrderOnlyWhenWhatWaitsIsCommitted) {
+  const auto aside = directory.path() / "aside";
+  std::filesystem::rename(path, aside);
+  (void)worker.send(Record{.work_id = 1, .kind = "pair", .body = "{}"});
+  ASSERT_TRUE(eventually([&] { return probe(actor).state != "serving"; }));
+  caf::scoped_actor self(system);
+  self->send(actor, FinishRole{});
+  (void)probe(actor);
+  std::filesystem::rename(aside, path);
+  self->wait_for(actor);
+  EXPECT_EQ(read().count_by_state("rl").recorded, 1);
+}
+
+class ImpatientLedgerTest : public LedgerActorTest {
+ protected:
+  [[nodiscard]] LedgerPatience patience() const override {
+    return {.longest = std::chrono::milliseconds(0), .between = std::chrono::milliseconds(1)};
+  }
+};
+
+TEST_F(ImpatientLedgerTest, DiesOfWhatItWaitedForTooLong) {
+  caf::scoped_actor self(system);
+  self->monitor(actor);
+  std::filesystem::remove(path);
+  (void)worker.send(Record{.work_id = 1, .kind = "pair", .body = "{}"});
+  std::string reason = "it lives";
+  self->receive([&](const caf::down_msg& down) { reason = fault_text(system, down.reason); },
+                caf::after(kDeadline) >> [] {});
+  EXPECT_EQ(reason,
+            "handling Tick: ledger " + path.string() + ": No such file or directory, for 0 s");
+  EXPECT_EQ(worker.acked_count(), 0u);  // it stays with its sender
 }
 
 }  // namespace
