@@ -1,5 +1,6 @@
 #include "actors/actor_host.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -37,15 +38,21 @@ ActorHost::~ActorHost() {
 }
 
 void ActorHost::watch_end() {
+  constexpr std::chrono::duration<double> kLook{0.1};  // between two questions for hurry
   const auto began = Clock::now();
+  auto told = began;
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, options_.patience, [this] { return ended_; })) {
-    const std::chrono::duration<double> waited = Clock::now() - began;
+  while (!changed_.wait_for(lock, std::min(options_.patience, kLook), [this] { return ended_; })) {
+    const auto now = Clock::now();
+    const bool hurry = options_.hurry && options_.hurry();
+    if (!hurry && now - told < options_.patience) continue;
+    told = now;
+    const std::chrono::duration<double> waited = now - began;
     const auto transport = transport_.lock();
     options_.tell("the actors have not ended after " +
                   std::to_string(static_cast<int64_t>(waited.count())) +
                   " s: " + roster_->who(transport.get()));
-    if (waited < options_.deadline) continue;
+    if (!hurry && waited < options_.deadline) continue;
     options_.give_up();
     return;
   }

@@ -22,6 +22,7 @@ struct HostOptions {
   std::chrono::duration<double> patience{10};    // of the end: before the first line and the next
   std::chrono::duration<double> deadline{60};    // of the end: then give_up
   std::function<void(const std::string&)> tell;  // one line; none: to standard error
+  std::function<bool()> hurry;                   // asked often during the end: give up now
   std::function<void()> give_up;                 // none: the process ends with code 1
 };
 

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
 
 namespace charter::actors {
@@ -25,9 +27,10 @@ pid_t start_process(const std::vector<std::string>& arguments, const std::filesy
   if (pid == 0) {  // only async-signal-safe calls until exec: other threads may have held locks
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(127);  // it died before the line above
-    // A terminal's Ctrl-C goes to its whole foreground group; workers are told by the supervisor
-    // instead.
+    // A terminal's Ctrl-C goes to its whole foreground group, a scheduler's or an init system's
+    // signal to every process of a job. Workers are told by the supervisor instead, who drains.
     ::setpgid(0, 0);
+    for (const int number : {SIGINT, SIGHUP, SIGTERM}) ::signal(number, SIG_IGN);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
     ::execv(argv[0], argv.data());
@@ -38,6 +41,22 @@ pid_t start_process(const std::vector<std::string>& arguments, const std::filesy
   if (pid < 0)
     throw std::runtime_error(arguments.front() + ": cannot start: " + std::strerror(error));
   return pid;
+}
+
+std::string last_line(const std::filesystem::path& log, std::uintmax_t from) {
+  constexpr std::uintmax_t kRead = 4096;
+  constexpr size_t kLongest = 300;
+  std::error_code none;
+  const auto size = std::filesystem::file_size(log, none);
+  if (none || size <= from) return {};
+  std::ifstream in(log, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(std::max(from, size > kRead ? size - kRead : 0)));
+  std::string line, last;
+  while (std::getline(in, line)) {
+    std::erase_if(line, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (!line.empty()) last = line;
+  }
+  return last.substr(0, kLongest);
 }
 
 std::optional<std::string> ended(pid_t pid) {

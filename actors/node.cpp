@@ -102,7 +102,7 @@ void on_down(Self self, const caf::down_msg& down) {
     state.roles.erase(it);
     state.watch.forget(role);
     if (down.reason && !state.dying) {
-      const auto text = self->system().render(down.reason);
+      const auto text = fault_text(self->system(), down.reason);
       state.ports.announce(state.supervisor, Fault{state.node, role, text});
       die(self, down.reason);
     }

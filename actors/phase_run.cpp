@@ -1,14 +1,14 @@
 #include "actors/phase_run.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <limits>
 #include <thread>
 
 #include "actors/phase_models.hpp"
+#include "actors/phase_watch.hpp"
+#include "actors/restart_budget.hpp"
 #include "actors/role_watch.hpp"
 #include "actors/stage_work.hpp"
-#include "actors/supervisor.hpp"
 #include "actors/work.hpp"
 #include "store/checkpoint.hpp"
 #include "store/given_up.hpp"
@@ -25,7 +25,7 @@ store::CheckpointVersion newest_checkpoint(Run& run, const std::string& model) {
   const auto latest = checkpoints.latest();
   for (const auto& warning : latest.warnings) {
     run.ledger->add_event("warning", warning);
-    run.view.event(warning);
+    run.tell(warning);
   }
   return latest.checkpoint ? latest.checkpoint->at : store::CheckpointVersion{};
 }
@@ -131,44 +131,65 @@ SupervisorOptions supervisor_options(Run& run, const Phase& phase, std::vector<S
   return o;
 }
 
-// Watches one supervisor until its phase has ended.
-PhaseStatus watch(Run& run, const Phase& phase, SupervisorOptions options,
-                  Clock::time_point started) {
-  caf::scoped_actor self{run.system};
-  auto supervisor_handle = run.system.spawn<caf::detached>(supervisor, std::move(options));
-  self->monitor(supervisor_handle);
-  PhaseStatus status;
-  size_t events_seen = 0;
-  bool stop_sent = false;
-  while (status.state == State::kRunning) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    if (run.stopping() && !stop_sent) {
-      self->send(supervisor_handle, StopPhase{});
-      stop_sent = true;
-    }
-    self->request(supervisor_handle, std::chrono::seconds(60), StatusRequest{})
-        .receive([&](PhaseStatus& now) { status = std::move(now); },
-                 [&](caf::error& error) {
-                   status.state = State::kFailed;
-                   status.reason = "the supervisor died: " + run.system.render(error);
-                 });
-    for (; events_seen < status.events.size(); ++events_seen)
-      run.view.event(status.events[events_seen]);
-    run.peak_pss = std::max(run.peak_pss, status.pss_bytes);
-    run.view.progress(phase, status, std::chrono::duration<double>(Clock::now() - started).count());
+constexpr std::chrono::milliseconds kLook{100};
+
+// What a phase begins with.
+struct Begun {
+  std::vector<SourceItem> items;
+  int64_t version = 0;
+  bool work = false;     // something that must be done is open
+  bool missing = false;  // all is done but for what the phase leaves behind
+};
+
+Begun begin_phase(Run& run, const Phase& phase) {
+  Begun begun{.version = restore(run, phase)};
+  run.ledger->raise_lineage();
+  run.ledger->add_work(stage_work(run.options.context, *run.ledger, phase));
+  begun.items = open_items(run, phase, begun.version);
+  begun.work = std::any_of(begun.items.begin(), begun.items.end(),
+                           [&](const auto& item) { return phase.required.contains(item.kind); });
+  begun.missing =
+      result_missing(run.options.context, phase, run.ledger->count_by_state(phase.name).total());
+  record_notices(run);
+  return begun;
+}
+
+// after: what the phase is restored for, or "".
+Begun begin_when_possible(Run& run, const Phase& phase, const std::string& after) {
+  Begun begun;
+  try {
+    with_ledger(run, [&] { begun = begin_phase(run, phase); });
+  } catch (const store::LedgerError& e) {
+    throw std::runtime_error(phase.name + ": " + (after.empty() ? "" : after + "; then ") +
+                             e.what());
   }
-  self->send_exit(supervisor_handle, caf::exit_reason::user_shutdown);
-  self->receive([](const caf::down_msg&) {
-  });  // its ends of the links are closed: the next phase may bind them
-  return status;
+  return begun;
+}
+
+// The events of a phase that has failed are written if they can be; others are waited for.
+void record_events(Run& run, const Phase& phase, const PhaseStatus& status) {
+  const auto write = [&] {
+    run.ledger->batch([&] {
+      for (const auto& event : status.events)
+        run.ledger->add_event("warning", phase.name + ": " + event);
+    });
+  };
+  if (status.state != State::kFailed) return with_ledger(run, write);
+  try {
+    write();
+  } catch (const store::LedgerError&) {  // perhaps what it failed of
+  }
 }
 
 void tell_given_up(Run& run, const Phase& phase) {
-  const auto lost = store::given_up(*run.ledger, phase.name);
-  if (lost.count == 0) return;
-  const auto line = phase.name + ": " + text(lost);
-  run.view.event(line);
-  run.ledger->add_event("warning", line);
+  std::string line;
+  with_ledger(run, [&] {
+    const auto lost = store::given_up(*run.ledger, phase.name);
+    if (lost.count == 0) return;
+    line = phase.name + ": " + text(lost);
+    run.ledger->add_event("warning", line);
+  });
+  if (!line.empty()) run.tell(line);
 }
 
 // A phase that gave up all its work has no result. Later stages would train on the models before
@@ -184,40 +205,83 @@ void require_result(Run& run, const Phase& phase) {
 
 }  // namespace
 
-PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point started) {
-  std::deque<Clock::time_point> restores;
+bool Run::stopping() {
+  if (options.notices)
+    for (auto& notice : options.notices()) {
+      tell(notice);
+      notices.push_back(std::move(notice));
+    }
+  return options.stopping && options.stopping();
+}
+
+void Run::pause(std::chrono::milliseconds time) {
+  for (const auto end = Clock::now() + time; Clock::now() < end && !stopping();)
+    std::this_thread::sleep_for(kLook);
+}
+
+void Run::tell(const std::string& event) {
+  show([&] { view.event(event); });
+}
+
+void Run::show(const std::function<void()>& call) {
+  if (display.guard(call) || display.failures() > 1) return;
+  notices.push_back("the display failed " + display.summary());
+}
+
+void with_ledger(Run& run, const std::function<void()>& work) {
+  constexpr std::chrono::seconds kLongest{30};
+  const auto began = Clock::now();
+  std::string first;
   while (true) {
-    const int64_t version = restore(run, phase);
-    run.ledger->raise_lineage();
-    run.ledger->add_work(stage_work(run.options.context, *run.ledger, phase));
-    auto items = open_items(run, phase, version);
-    const bool work = std::any_of(items.begin(), items.end(), [&](const auto& item) {
-      return phase.required.contains(item.kind);
-    });
-    if (work) require_weights(run.options.context, phase);
+    std::string why = run.ledger->displaced();
+    if (!why.empty()) {
+      why = "ledger " + why;
+    } else {
+      try {
+        work();
+        if (!first.empty()) run.tell(first + "; passed");
+        return;
+      } catch (const store::LedgerError& e) {
+        why = e.what();
+      }
+    }
+    if (first.empty()) run.tell("waiting: " + (first = why));
+    if (run.stopping() || Clock::now() - began > kLongest) throw store::LedgerError(first);
+    run.pause(kLook);
+  }
+}
+
+void record_notices(Run& run) {
+  run.ledger->batch([&] {
+    for (const auto& notice : run.notices) run.ledger->add_event("info", notice);
+  });
+  run.notices.clear();
+}
+
+PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point started) {
+  RestartBudget budget(run.config().machine.max_restarts);
+  while (true) {
+    auto begun = begin_when_possible(run, phase, budget.first());
+    if (begun.work) require_weights(run.options.context, phase);
     const auto status =
-        work || result_missing(run.options.context, phase,
-                               run.ledger->count_by_state(phase.name).total())
-            ? watch(run, phase, supervisor_options(run, phase, std::move(items), version), started)
+        begun.work || begun.missing
+            ? watch_phase(run, phase,
+                          supervisor_options(run, phase, std::move(begun.items), begun.version),
+                          started)
             : PhaseStatus{.state = State::kDone};
     // It may be the ledger's own thread that does not return: nothing more is written.
     if (status.hung) throw HungActor(phase.name + ": " + status.reason);
-    for (const auto& event : status.events)
-      run.ledger->add_event("warning", phase.name + ": " + event);
+    record_events(run, phase, status);
     if (status.state == State::kDone || status.state == State::kStopped) {
       tell_given_up(run, phase);
       if (status.state == State::kDone) require_result(run, phase);
       return status.state;
     }
-    if (status.state == State::kFailed || run.stopping())
-      throw std::runtime_error(phase.name + ": " + status.reason);
-    const auto now = Clock::now();
-    restores.push_back(now);
-    while (now - restores.front() > std::chrono::minutes(10)) restores.pop_front();
-    if (static_cast<int32_t>(restores.size()) > run.config().machine.max_restarts)
-      throw std::runtime_error(phase.name + ": " + status.reason + "; more than " +
-                               std::to_string(run.config().machine.max_restarts) +
-                               " restores in ten minutes (machine.max_restarts)");
+    if (status.state == State::kFailed) throw std::runtime_error(phase.name + ": " + status.reason);
+    const auto pause = budget.died(Clock::now(), status.reason);
+    if (!pause) throw std::runtime_error(phase.name + ": " + budget.spent("restores"));
+    run.pause(*pause);
+    if (run.stopping()) return State::kStopped;
   }
 }
 

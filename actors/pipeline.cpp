@@ -31,6 +31,10 @@ store::StageRow stage_row(Run& run, const std::string& stage) {
   return row;
 }
 
+int64_t peak_of(const store::StageRow& row) {
+  return nlohmann::json::parse(row.detail).value(kPeakMemory, int64_t{0});
+}
+
 double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -57,42 +61,72 @@ void close_stage(Run& run, store::StageRow& row) {
   if (!why.empty()) row.reason += ": " + why;
 }
 
-State run_stage(Run& run, const std::string& stage) {
+// The row of an attempt that begins now, written.
+store::StageRow begin_stage(Run& run, const std::string& stage) {
   auto row = stage_row(run, stage);
-  if (row.state == store::StageState::kDone || row.state == store::StageState::kSkipped)
-    return State::kDone;
+  if (row.state == store::StageState::kDone || row.state == store::StageState::kSkipped) return row;
+  row.state = store::StageState::kRunning;
+  row.reason.clear();
+  if (row.started == 0) row.started = unix_seconds();
+  row.detail = nlohmann::json{{kPeakMemory, peak_of(row)}, {kAttemptBegan, unix_seconds()}}.dump();
+  run.ledger->set_stage(row);
+  return row;
+}
+
+// What failed, where a later look finds it. The cause may be that nothing can be written.
+void record_failure(Run& run, const store::StageRow& row) {
+  try {
+    run.ledger->set_stage(row);
+    run.ledger->add_event("error", row.reason);
+    record_notices(run);
+  } catch (const store::LedgerError&) {
+  }
+}
+
+State run_stage(Run& run, const std::string& stage) {
+  store::StageRow row;
+  with_ledger(run, [&] { row = begin_stage(run, stage); });
+  if (row.state != store::StageState::kRunning) return State::kDone;
   const auto started = Clock::now();
   const double before = row.spent_seconds;
-  row.state = store::StageState::kRunning;
-  if (row.started == 0) row.started = unix_seconds();
-  const auto peak = nlohmann::json::parse(row.detail).value(kPeakMemory, int64_t{0});
-  row.detail = nlohmann::json{{kPeakMemory, peak}, {kAttemptBegan, unix_seconds()}}.dump();
-  run.ledger->set_stage(row);
-  run.view.stage_begins(stage, row.planned_seconds);
+  run.show([&] { run.view.stage_begins(stage, row.planned_seconds); });
   run.peak_pss = 0;
   State state = State::kDone;
   const auto account = [&] {
     row.spent_seconds = before + seconds_since(started);
-    row.detail = nlohmann::json{{kPeakMemory, std::max(run.peak_pss, peak)}}.dump();
+    row.detail = nlohmann::json{{kPeakMemory, std::max(run.peak_pss, peak_of(row))}}.dump();
   };
   try {
     for (const auto& phase : phases(run.config()))
       if (phase.stage == stage && state == State::kDone) state = run_phase(run, phase, started);
   } catch (const HungActor&) {
-    throw;         // the ledger may be held by it
-  } catch (...) {  // the time is accounted for, then the fault goes on
+    throw;                             // the ledger may be held by it
+  } catch (const std::exception& e) {  // the time is accounted for, then the fault goes on
     account();
-    run.ledger->set_stage(row);
+    row.reason = e.what();
+    record_failure(run, row);
     throw;
   }
   account();
-  if (state == State::kDone) {
-    close_stage(run, row);
-    row.ended = unix_seconds();
-  }
-  run.ledger->set_stage(row);
-  run.view.stage_ends(stage, row);
+  with_ledger(run, [&] {
+    if (state == State::kDone) {
+      close_stage(run, row);
+      row.ended = unix_seconds();
+    }
+    run.ledger->set_stage(row);
+  });
+  run.show([&] { run.view.stage_ends(stage, row); });
   return state;
+}
+
+PipelineEnd run_stages(Run& run) {
+  for (const auto& stage : stage_names()) {
+    if (stage == "report") continue;  // the caller's: it reads what the others left
+    const auto& only = run.options.only_stage;
+    if (!only.empty() && stage != only) continue;
+    if (run.stopping() || run_stage(run, stage) == State::kStopped) return PipelineEnd::kStopped;
+  }
+  return PipelineEnd::kDone;
 }
 
 }  // namespace
@@ -100,12 +134,11 @@ State run_stage(Run& run, const std::string& stage) {
 PipelineEnd run_pipeline(caf::actor_system& system, std::shared_ptr<store::Ledger> ledger,
                          const PipelineOptions& options, const PipelineView& view) {
   Run run{system, std::move(ledger), options, view};
-  for (const auto& stage : stage_names()) {
-    if (stage == "report") continue;  // the caller's: it reads what the others left
-    if (!options.only_stage.empty() && stage != options.only_stage) continue;
-    if (run.stopping() || run_stage(run, stage) == State::kStopped) return PipelineEnd::kStopped;
-  }
-  return PipelineEnd::kDone;
+  const auto end = run_stages(run);
+  if (run.display.failures() > 1)
+    run.notices.push_back("the display failed " + run.display.summary());
+  with_ledger(run, [&] { record_notices(run); });
+  return end;
 }
 
 }  // namespace charter::actors

@@ -6,12 +6,12 @@
 //
 // The ledger is used by this thread between phases and by the ledger actor during one.
 #pragma once
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "actors/role_spawner.hpp"
 #include "store/ledger.hpp"
@@ -24,7 +24,9 @@ struct PipelineOptions {
   std::string metrics_address;                    // of this process
   std::string only_stage;                         // "" for all
   std::map<std::string, double> planned_seconds;  // by stage
-  const std::atomic<int>* stop = nullptr;         // > 0: finish what trains and end
+  // Both asked several times a second, on the pipeline's thread.
+  std::function<bool()> stopping;                     // finish what trains and end
+  std::function<std::vector<std::string>()> notices;  // what happened to the process since
 };
 
 // In the detail of a stage's row while it runs: when this attempt began, in Unix seconds.
@@ -48,7 +50,9 @@ class HungActor : public std::runtime_error {
 
 enum class PipelineEnd { kDone, kStopped };
 
-// Throws std::runtime_error with one line when a phase cannot be done, HungActor among them.
+// Throws std::runtime_error with one line when a phase cannot be done, HungActor among them: what
+// failed first, which is in the stage's row and an event of the ledger too, where that can be
+// written. What the view throws is counted, told once and else ignored.
 PipelineEnd run_pipeline(caf::actor_system& system, std::shared_ptr<store::Ledger> ledger,
                          const PipelineOptions& options, const PipelineView& view);
 

@@ -146,7 +146,10 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
                                                metrics::PmTrainerMetrics pm_metrics,
                                                metrics::CheckpointMetrics checkpoint_metrics,
                                                metrics::StageMetrics stage) {
-  install_fault_handler(self);
+  install_fault_handler(self, [self] {
+    const auto& s = self->state;
+    return s.trainer ? "version " + std::to_string(s.trainer->version()) : std::string();
+  });
   const Metrics metrics{pm_metrics, checkpoint_metrics};
   auto& state = self->state;
   state.options = std::move(options);

@@ -161,7 +161,10 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring,
                                         metrics::LearnerMetrics learner_metrics,
                                         metrics::CheckpointMetrics checkpoint_metrics,
                                         metrics::StageMetrics stage) {
-  install_fault_handler(self);
+  install_fault_handler(self, [self] {
+    const auto& s = self->state;
+    return s.ppo || s.sft ? "version " + std::to_string(version(s)) : std::string();
+  });
   const Metrics metrics{learner_metrics, checkpoint_metrics};
   auto& state = self->state;
   state.options = std::move(options);

@@ -117,7 +117,7 @@ ReplayActor::behavior_type replay_actor(ReplayActor::stateful_pointer<ReplayActo
                                         Wiring wiring, ReplayActorOptions options,
                                         metrics::ReplayMetrics metrics,
                                         metrics::QueueMetrics queue) {
-  install_fault_handler(self);
+  install_fault_handler(self, [self] { return "version " + std::to_string(self->state.version); });
   auto& state = self->state;
   state.options = options;
   state.version = options.version;

@@ -156,7 +156,11 @@ RoleReport role_report(RewardState& s) {
 RewardActor::behavior_type reward(Self self, Wiring wiring,
                                   std::shared_ptr<const PhaseModels> models, RewardOptions options,
                                   metrics::RewardMetrics metrics, metrics::StageMetrics stage) {
-  install_fault_handler(self);
+  install_fault_handler(self, [self] {
+    const auto& s = self->state;
+    return s.options.follows_pm ? "PM version " + std::to_string(s.pm_version.number)
+                                : std::string();
+  });
   auto& state = self->state;
   state.options = std::move(options);
   state.models = std::move(models);

@@ -105,7 +105,12 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
                                     std::shared_ptr<const PhaseModels> models,
                                     RolloutOptions options, metrics::RolloutMetrics metrics,
                                     metrics::StageMetrics stage) {
-  install_fault_handler(self);
+  install_fault_handler(self, [self] {
+    const auto& s = self->state;
+    return s.engine && s.options.follows_policy
+               ? "version " + std::to_string(s.engine->version().number)
+               : std::string();
+  });
   auto& state = self->state;
   state.options = std::move(options);
   state.models = std::move(models);

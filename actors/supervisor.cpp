@@ -75,7 +75,7 @@ void hang(Self self, const std::string& what) {
   auto& state = self->state;
   end_phase(self, State::kFailed, what);
   begin_finish(self, false, false);
-  kill_nodes(self);
+  kill_nodes(self, /*joined_too=*/true);
   state.status.hung = true;
 }
 
@@ -113,7 +113,7 @@ void on_down(Self self, const caf::down_msg& down) {
         node.alive = false;
         hang(self, node.plan.name + ": " + self->system().render(down.reason));
       } else {
-        on_node_end(self, node, down.reason ? self->system().render(down.reason) : "end");
+        on_node_end(self, node, down.reason ? fault_text(self->system(), down.reason) : "end");
       }
       close_control(self);
       return;
@@ -125,9 +125,9 @@ void on_down(Self self, const caf::down_msg& down) {
     state.watch.forget(name);
     if (!state.closing) {  // without its control actors the phase cannot go on; the ledger holds
                            // what was committed
-      end_phase(self, State::kFailed, name + " died: " + self->system().render(down.reason));
+      end_phase(self, State::kFailed, name + " died: " + fault_text(self->system(), down.reason));
       begin_finish(self, false, false);
-      kill_nodes(self);
+      kill_nodes(self, /*joined_too=*/true);
       close_control(self);
     } else if (state.control_roles.size() == 1 && state.control_roles.contains("ledger/0")) {
       self->send(state.control_roles.begin()->second, FinishRole{});
@@ -162,7 +162,7 @@ void tick(Self self) {
     if (state.ending == State::kDone)
       state.ending = State::kFailed,
       state.status.reason = "the phase's result was not written in time";
-    kill_nodes(self);
+    kill_nodes(self, /*joined_too=*/true);
   }
   close_control(self);
   measure_nodes(state);
@@ -172,8 +172,13 @@ void tick(Self self) {
 
 SupervisorState::~SupervisorState() {
   for (const auto& [name, role] : control_roles) caf::anon_send_exit(role, caf::exit_reason::kill);
-  for (const auto& [name, node] : nodes)
-    if (node.alive && node.pid != 0) ::kill(node.pid, SIGKILL);
+  for (const auto& [name, node] : nodes) {
+    if (!node.alive) continue;
+    if (node.pid != 0)
+      ::kill(node.pid, SIGKILL);
+    else
+      caf::anon_send_exit(node.local, caf::exit_reason::user_shutdown);  // it ends its roles first
+  }
 }
 
 SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) {
@@ -189,6 +194,7 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) 
   for (auto& plan : node_plans(state.options.context.config, state.options.phase)) {
     auto& node = state.nodes[plan.name];
     node.plan = std::move(plan);
+    node.budget = RestartBudget(state.options.context.config.machine.max_restarts);
     start_node(self, node);
   }
   self->delayed_send(self, kTick, Tick{});
@@ -204,6 +210,7 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) 
       [self](StopPhase) {
         end_phase(self, State::kStopped, "");
         begin_finish(self, true, false);
+        kill_nodes(self, /*joined_too=*/false);
       },
       [self](StatusRequest) { return self->state.status; },
       [self](const From<Heartbeat>& m) { on_heartbeat(self, m); },

@@ -10,10 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "actors/display_edge.hpp"
 #include "actors/ledger_actor.hpp"
 #include "actors/node.hpp"
 #include "actors/prompt_source.hpp"
 #include "actors/replay_actor.hpp"
+#include "actors/restart_budget.hpp"
 #include "actors/role_watch.hpp"
 #include "metrics/exposer.hpp"
 
@@ -52,10 +54,14 @@ struct SupervisorState {
     bool alive = false, finished = false;
     bool hung = false;  // killed because its heartbeats stopped
     Time seen{};
-    std::optional<Time> kill_at;  // it reported a fault and should end by itself before
+    std::optional<Time> kill_at;   // it reported a fault and should end by itself before
+    std::optional<Time> start_at;  // it ended, and is made again then
     int64_t progress = -1, pss = 0;
     std::string metrics_address, fault;
-    std::vector<Time> restarts;
+    std::uintmax_t log_began = 0;  // bytes that earlier processes wrote to its log
+    RestartBudget budget;
+    // It has its roles: before, it has nothing to finish.
+    [[nodiscard]] bool joined() const { return progress >= 0; }
   };
   SupervisorOptions options;
   Ports ports;
@@ -73,6 +79,7 @@ struct SupervisorState {
   Time finish_deadline{}, pss_read{};
   int64_t own_pss = 0;
   std::vector<metrics::ScrapeTarget> targets;
+  DisplayEdge display;  // of the list of targets
 };
 
 SupervisorActor::behavior_type supervisor(SupervisorActor::stateful_pointer<SupervisorState> self,

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "actors/child_process.hpp"
 #include "metrics/process_collector.hpp"
@@ -16,10 +15,8 @@ using Self = SupervisorSelf;
 using State = PhaseStatus::State;
 using Clock = std::chrono::steady_clock;
 constexpr auto kMemoryInterval = std::chrono::seconds(2);  // the kernel walks every page for it
-constexpr auto kRestartWindow = std::chrono::minutes(10);
 constexpr auto kLongestLook =
     std::chrono::seconds(2);  // between two looks at the nodes, while this process runs
-constexpr auto kFaultDeadline = std::chrono::seconds(5);  // from a process's fault to its end
 
 // Registering the same metric again gives the same one.
 metrics::SupervisorMetrics node_metrics(const SupervisorState& state,
@@ -29,13 +26,17 @@ metrics::SupervisorMetrics node_metrics(const SupervisorState& state,
       {{"run", state.options.context.config.run.name}, {"actor", "supervisor/0"}}, node.plan.name);
 }
 
+std::filesystem::path log_of(const SupervisorState& state, const SupervisorState::Node& node) {
+  return state.options.context.paths.run / "logs" / (node.plan.name + ".log");
+}
+
 }  // namespace
 
-void end_phase(Self self, State state, const std::string& reason) {
+void end_phase(Self self, State state, const std::string& reason, const std::string& consequence) {
   if (self->state.ending != State::kRunning) return;
   self->state.ending = state;
   self->state.status.reason = reason;
-  if (!reason.empty()) self->state.status.events.push_back(reason);
+  if (!reason.empty()) self->state.status.events.push_back(reason + consequence);
 }
 
 void begin_finish(Self self, bool checkpoint, bool complete) {
@@ -44,9 +45,72 @@ void begin_finish(Self self, bool checkpoint, bool complete) {
   state.finishing = true;
   state.finish_deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(state.options.drain_deadline);
+  for (auto& [name, node] : state.nodes) node.start_at.reset();
   for (const auto& [name, peer] : state.peers)
     state.ports.announce(peer, Finish{checkpoint, complete});
 }
+
+namespace {
+
+// Throws std::runtime_error when it cannot be started.
+pid_t start_worker(SupervisorState& state, SupervisorState::Node& node) {
+  const auto& o = state.options;
+  const auto& a = o.context.wiring.addresses;
+  std::vector<std::string> command{
+      o.binary,          "worker",
+      "--run",           o.context.paths.run.string(),
+      "--node",          node.plan.name,
+      "--phase",         o.phase.name,
+      "--lineage",       std::to_string(o.context.wiring.hello.lineage),
+      "--run-id",        a.run_id,
+      "--ipc",           a.ipc_directory,
+      "--shared-memory", o.context.snapshots.memory.string(),
+      "--spill",         o.context.snapshots.disk.string(),
+      "--data",          o.context.data.string()};
+  if (node.plan.trains) command.emplace_back("--trains");
+  const auto log = log_of(state, node);
+  std::error_code absent;
+  node.log_began = std::filesystem::file_size(log, absent);
+  if (absent) node.log_began = 0;
+  return start_process(command, log);
+}
+
+// "engine ended (exit code 1): rollout/0: handling Tick: no memory". Without a word of its own,
+// what its log ends with says why.
+std::string describe_end(const SupervisorState& state, const SupervisorState::Node& node,
+                         const std::string& how) {
+  std::string text = node.plan.name + " ended (" + how + ")";
+  if (!node.fault.empty()) return text + ": " + node.fault;
+  const auto line = how == "signal 9" ? "" : last_line(log_of(state, node), node.log_began);
+  return line.empty() ? text : text + "; its log ends: " + line;
+}
+
+void count_restart(const SupervisorState& state, const SupervisorState::Node& node,
+                   const std::string& how) {
+  auto metric = node_metrics(state, node);
+  (node.hung                   ? metric.restarts_hang
+   : how.starts_with("signal") ? metric.restarts_signal
+   : node.fault.empty()        ? metric.restarts_exit
+                               : metric.restarts_exception)
+      .Increment();
+}
+
+// A node ended while all are to end. A trainer may have had something to write.
+void on_last_end(Self self, const SupervisorState::Node& node, const std::string& how) {
+  auto& state = self->state;
+  const bool well = node.finished || how == "exit code 0" || how == "end";
+  if (well || !node.plan.trains || !node.joined()) return;
+  const auto what = describe_end(state, node, how);
+  if (state.ending == State::kDone) {
+    state.ending = State::kRestore;
+    state.status.reason = what;
+    state.status.events.push_back(what + " before its result was written; restoring");
+  } else if (state.ending == State::kStopped) {
+    state.status.events.push_back(what + " before its checkpoint was written");
+  }
+}
+
+}  // namespace
 
 void start_node(Self self, SupervisorState::Node& node) {
   auto& state = self->state;
@@ -57,30 +121,24 @@ void start_node(Self self, SupervisorState::Node& node) {
   node.hung = false;
   node.progress = -1;
   node.kill_at.reset();
+  node.start_at.reset();
   node.seen = Clock::now();
   if (o.context.config.machine.placement == "single") {
     node.local = self->system().spawn(actors::node, o.context, node.plan.name, o.metrics_address);
     self->monitor(node.local);
     return;
   }
-  const auto& a = o.context.wiring.addresses;
-  std::vector<std::string> command{
-      o.binary,          "worker",
-      "--run",           o.context.paths.run.string(),
-      "--node",          node.plan.name,
-      "--phase",         o.phase.name,
-      "--lineage",       std::to_string(o.context.wiring.hello.lineage),
-      "--run-id",        a.run_id,
-      "--ipc",           a.ipc_directory,
-      "--shared-memory", o.context.shared_memory.string(),
-      "--data",          o.context.data.string()};
-  if (node.plan.trains) command.emplace_back("--trains");
-  node.pid = start_process(command, o.context.paths.run / "logs" / (node.plan.name + ".log"));
+  try {
+    node.pid = start_worker(state, node);
+  } catch (const std::runtime_error& e) {  // its log's directory is away, or there is no memory
+    node.fault = e.what();
+    on_node_end(self, node, "not started");
+  }
 }
 
-void kill_nodes(Self self) {
+void kill_nodes(Self self, bool joined_too) {
   for (auto& [name, node] : self->state.nodes) {
-    if (!node.alive) continue;
+    if (!node.alive || (node.joined() && !joined_too)) continue;
     if (node.pid != 0)
       ::kill(node.pid, SIGKILL);
     else
@@ -93,41 +151,25 @@ void on_node_end(Self self, SupervisorState::Node& node, const std::string& how)
   node.alive = false;
   node.pid = 0;
   state.peers.erase(node.plan.name);
-  if (state.finishing) {
-    const bool well = node.finished || how == "exit code 0" || how == "end";
-    if (!well && node.plan.trains && state.ending == State::kDone) {  // its result may be missing
-      state.ending = State::kRestore;
-      state.status.events.push_back(node.plan.name + " ended (" + how +
-                                    ") before its result was written; restoring");
-    }
-    return;
-  }
-  const auto what =
-      node.plan.name + " ended (" + how + ")" + (node.fault.empty() ? "" : ": " + node.fault);
+  if (state.finishing) return on_last_end(self, node, how);
+  const auto what = describe_end(state, node, how);
+  count_restart(state, node, how);
   const auto now = Clock::now();
-  std::erase_if(node.restarts, [now](auto t) { return now - t > kRestartWindow; });
-  node.restarts.push_back(now);
-  auto metric = node_metrics(state, node);
-  (node.hung                   ? metric.restarts_hang
-   : how.starts_with("signal") ? metric.restarts_signal
-   : node.fault.empty()        ? metric.restarts_exit
-                               : metric.restarts_exception)
-      .Increment();
-  if (static_cast<int32_t>(node.restarts.size()) >
-      state.options.context.config.machine.max_restarts) {
-    end_phase(self, State::kFailed,
-              what + "; more than " +
-                  std::to_string(state.options.context.config.machine.max_restarts) +
-                  " restarts in ten minutes (machine.max_restarts)");
-  } else if (node.plan.trains) {
-    end_phase(self, State::kRestore, what + "; restoring from the last checkpoint");
-  } else {
-    state.status.events.push_back(what + "; restarted");
-    start_node(self, node);
+  const auto pause = node.budget.died(now, what);
+  if (pause && !node.plan.trains) {
+    const bool at_once = pause->count() == 0;
+    state.status.events.push_back(
+        what +
+        (at_once ? "; restarted" : "; restarted in " + std::to_string(pause->count()) + " s"));
+    node.start_at = now + *pause;
     return;
   }
+  if (pause)
+    end_phase(self, State::kRestore, what, "; restoring from the last checkpoint");
+  else
+    end_phase(self, State::kFailed, node.budget.spent("restarts"));
   begin_finish(self, false, false);
-  kill_nodes(self);
+  kill_nodes(self, /*joined_too=*/true);
 }
 
 void watch_nodes(Self self) {
@@ -140,14 +182,14 @@ void watch_nodes(Self self) {
     for (auto& [name, node] : state.nodes) node.seen += gap;
   state.looked = now;
   for (auto& [name, node] : state.nodes) {
+    if (node.start_at && now >= *node.start_at) start_node(self, node);
     if (!node.alive || node.pid == 0) continue;
     if (const auto how = ended(node.pid)) {
       on_node_end(self, node, *how);
       continue;
     }
-    const bool started = node.progress >= 0;
     const std::chrono::duration<double> limit =
-        started
+        node.joined()
             ? std::chrono::duration<double>(state.options.context.config.machine.heartbeat_seconds)
             : state.options.start_deadline;
     if (node.kill_at && now > *node.kill_at) {
@@ -167,61 +209,6 @@ void watch_nodes(Self self) {
 bool nodes_gone(const SupervisorState& state) {
   return std::none_of(state.nodes.begin(), state.nodes.end(),
                       [](const auto& entry) { return entry.second.alive; });
-}
-
-// What a heartbeat says of its roles; what does not read is left out.
-void read_roles(SupervisorState& state, const std::string& text) {
-  try {
-    for (const auto& role : nlohmann::json::parse(text)) {
-      const auto name = role.at("name").get<std::string>();
-      state.status.roles[name] = {.name = name,
-                                  .progress = role.at("progress").get<int64_t>(),
-                                  .tokens = role.at("tokens").get<int64_t>(),
-                                  .state = role.at("state").get<std::string>()};
-    }
-  } catch (const nlohmann::json::exception&) {
-  }
-}
-
-void on_heartbeat(Self self, const From<Heartbeat>& m) {
-  auto& state = self->state;
-  auto it = state.nodes.find(m.message.node);
-  if (it == state.nodes.end()) return;
-  auto& node = it->second;
-  const auto now = Clock::now();
-  // A last word of the process before it may have taken its place: the assignment goes to whoever
-  // is new.
-  const auto peer = state.peers.find(node.plan.name);
-  const bool newcomer = peer == state.peers.end() || peer->second != m.from;
-  state.peers[node.plan.name] = m.from;
-  // An announcement may be lost: both are made again until the heartbeat shows that they arrived.
-  if (newcomer || m.message.progress < 0)
-    state.ports.announce(m.from, Assignment{.phase = state.options.phase.name,
-                                            .lineage = state.options.context.wiring.hello.lineage,
-                                            .roles = node.plan.roles,
-                                            .items = state.options.items});
-  if (state.finishing)
-    state.ports.announce(m.from,
-                         Finish{state.ending != State::kRestore, state.ending == State::kDone});
-  node.seen = now;
-  node.progress = m.message.progress;
-  node.pss = m.message.pss_bytes;
-  if (node.metrics_address != m.message.metrics_address) {
-    node.metrics_address = m.message.metrics_address;
-    state.targets = {{state.options.metrics_address, "control"}};
-    for (const auto& [name, other] : state.nodes)
-      if (!other.metrics_address.empty() && other.pid != 0)
-        state.targets.push_back({other.metrics_address, name});
-    metrics::write_targets(metrics::targets_path(state.options.context.paths.run), state.targets);
-  }
-  read_roles(state, m.message.actors);
-}
-
-void on_fault(Self self, const Fault& fault) {
-  const auto it = self->state.nodes.find(fault.node);
-  if (it == self->state.nodes.end()) return;
-  it->second.fault = fault.actor + ": " + fault.reason;
-  it->second.kill_at = Clock::now() + kFaultDeadline;
 }
 
 void measure_nodes(SupervisorState& state) {

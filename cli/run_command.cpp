@@ -1,7 +1,4 @@
 // charter run CONFIG: every stage, or one; resumes; Ctrl-C drains and checkpoints.
-#include <signal.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <caf/all.hpp>
 #include <iostream>
@@ -19,6 +16,7 @@
 #include "cli/output_file.hpp"
 #include "cli/report_builder.hpp"
 #include "cli/run_directory.hpp"
+#include "cli/run_signals.hpp"
 #include "cli/run_temporaries.hpp"
 #include "cli/run_view.hpp"
 #include "cli/start_checks.hpp"
@@ -39,20 +37,8 @@ struct RunArguments {
   std::vector<std::string> overrides;
 };
 
-std::atomic<int> stop_requests{0};
-
-extern "C" void request_stop(int) {
-  if (++stop_requests >= 3) ::_exit(130);  // the third Ctrl-C does not wait for anything
-}
-
-void catch_signals() {
-  struct sigaction action = {};
-  action.sa_handler = request_stop;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
-
-std::map<std::string, double> planned_seconds(const config::RunConfig& config) {
+std::map<std::string, double> planned_seconds(const config::RunConfig& config,
+                                              const config::ModelSizes& sizes) {
   std::map<std::string, double> planned;
   for (const auto& stage :
        config::plan(config, sizes, measure_gflops(config::compute_slots(config))))
@@ -60,26 +46,36 @@ std::map<std::string, double> planned_seconds(const config::RunConfig& config) {
   return planned;
 }
 
-void write_report(const RunDirectory& run, const config::RunConfig& config,
-                  std::shared_ptr<store::Ledger> ledger) {
-  auto row = ledger->stage("report").value_or(store::StageRow{.name = "report"});
-  const auto started = Clock::now();
-  row.state = store::StageState::kDone;  // the report shows itself as done
-  ledger->set_stage(row);
-  const auto html = report::render_html(build_report(*ledger, config, run.paths.run));
+void render_report(const RunDirectory& run, const config::RunConfig& config,
+                   const store::Ledger& ledger) {
   const auto path = run.paths.run / "report.html";
+  const auto html = report::render_html(build_report(ledger, config, run.paths.run));
   OutputFile out(path.string());
   out.stream() << html;
   out.commit();
-  row.spent_seconds = std::chrono::duration<double>(Clock::now() - started).count();
-  ledger->set_stage(row);
   std::cerr << "report: " << path.string() << "\n";
+}
+
+void write_report(const RunDirectory& run, const config::RunConfig& config, store::Ledger& ledger) {
+  const auto before = ledger.stage("report").value_or(store::StageRow{.name = "report"});
+  auto row = before;
+  const auto started = Clock::now();
+  row.state = store::StageState::kDone;  // the report shows itself as done
+  ledger.set_stage(row);
+  try {
+    render_report(run, config, ledger);
+  } catch (const std::exception&) {
+    ledger.set_stage(before);
+    throw;
+  }
+  row.spent_seconds = std::chrono::duration<double>(Clock::now() - started).count();
+  ledger.set_stage(row);
 }
 
 actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::RunConfig& config,
                                          const RunTemporaries& temporaries,
                                          std::shared_ptr<transport::Transport> transport,
-                                         const config::ModelSizes& sizes,
+                                         const config::ModelSizes& sizes, RunSignals& signals,
                                          const std::string& stage) {
   actors::PipelineOptions options;
   options.context.paths = run.paths;
@@ -98,7 +94,8 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
   options.binary = fs::read_symlink("/proc/self/exe");
   options.only_stage = stage;
   options.planned_seconds = planned_seconds(config, sizes);
-  options.stop = &stop_requests;
+  options.stopping = [&signals] { return signals.stopping(); };
+  options.notices = [&signals] { return signals.notices(); };
   return options;
 }
 
@@ -155,6 +152,16 @@ void tell(const StartFindings& findings, store::Ledger& ledger) {
   }
 }
 
+// Where the ledger's content is when its files are no longer where they were, for the last line.
+std::string put_back(store::Ledger& ledger) {
+  try {
+    const auto what = ledger.put_back();
+    return what.empty() ? what : "; " + what;
+  } catch (const std::exception& e) {
+    return std::string("; ") + e.what();
+  }
+}
+
 void run(const RunArguments& arguments) {
   const auto config = load_run_config(arguments.file, arguments.overrides);
   if (config.machine.placement == "single") model::keep_freed_memory();
@@ -168,7 +175,7 @@ void run(const RunArguments& arguments) {
   for (const auto& key : directory.accepted) ledger->add_event("info", "resumed with " + key);
   tell(findings, *ledger);
   if (directory.resumed) std::cerr << "resuming " << directory.paths.run.string() << "\n";
-  catch_signals();
+  RunSignals signals;
 
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
@@ -177,7 +184,7 @@ void run(const RunArguments& arguments) {
       directory.paths.run, directory.run_id,
       SharedMemory{.needed_bytes = config::snapshot_bytes(config, sizes)});
   auto options =
-      pipeline_options(directory, config, *temporaries, transport, sizes, arguments.stage);
+      pipeline_options(directory, config, *temporaries, transport, sizes, signals, arguments.stage);
   metrics::Exposer exposer(config.metrics.address, options.context.registry,
                            {{"run", config.run.name}, {"process", "control"}});
   exposer.add(options.context.wiring.meter);
@@ -190,6 +197,7 @@ void run(const RunArguments& arguments) {
   RunView view(directory.paths.ledger(),
                std::chrono::duration<double>(2 * config.machine.heartbeat_seconds));
   actors::PipelineEnd end{};
+  std::string failure;
   {
     const auto leave_without_them = [&](const std::string& why) {
       std::cerr << "charter: " << why << "; the same command goes on from here\n";
@@ -197,20 +205,26 @@ void run(const RunArguments& arguments) {
       temporaries.reset();
       std::_Exit(1);
     };
-    actors::ActorHost host(options.context.wiring.roster, transport,
-                           {.give_up = [&] { leave_without_them("ended without them"); }});
+    const int stops = RunSignals::stop_requests();
+    actors::ActorHost host(
+        options.context.wiring.roster, transport,
+        {.hurry = [stops] { return RunSignals::stop_requests() > stops; },
+         .give_up = [&] { leave_without_them(failure.empty() ? "ended without them" : failure); }});
     try {
       end = actors::run_pipeline(host.system(), ledger, options, callbacks_of(view, *ledger));
     } catch (const actors::HungActor& hung) {  // the host's end would wait for it
       leave_without_them(hung.what());
+    } catch (const std::exception& e) {  // told when the actors have ended, or have not
+      failure = e.what();
     }
   }
+  if (!failure.empty()) throw std::runtime_error(failure + put_back(*ledger));
   if (end == actors::PipelineEnd::kStopped) {
     std::cerr << "stopped; the same command goes on from here\n";
     throw CLI::RuntimeError(130);
   }
   if (arguments.stage.empty() || arguments.stage == "report")
-    write_report(directory, config, ledger);
+    write_report(directory, config, *ledger);
 }
 
 }  // namespace

@@ -12,11 +12,11 @@
 namespace charter::cli {
 namespace {
 
-std::atomic<int> stop_requests{0}, hang_ups{0};
+std::atomic<int> stops{0}, hang_ups{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // used by handlers
 
 extern "C" void on_stop(int) {
-  if (++stop_requests >= 3) ::_exit(130);  // does not wait for anything
+  if (++stops >= 3) ::_exit(130);  // does not wait for anything
 }
 extern "C" void on_hang_up(int) { ++hang_ups; }
 
@@ -77,13 +77,15 @@ bool RunSignals::stopping() {
       received == 0 ? std::nullopt
                     : hang_ups_.look(received, has_terminal(), std::chrono::steady_clock::now());
   if (meaning == HangUps::Meaning::kTerminalGone) {
-    ++stop_requests;
+    ++stops;
     notices_.push_back("SIGHUP: the terminal is gone; stopping");
   } else if (meaning == HangUps::Meaning::kNothing) {
     notices_.push_back("SIGHUP: without effect");
   }
-  return stop_requests > 0;
+  return stops > 0;
 }
+
+int RunSignals::stop_requests() { return stops; }
 
 std::vector<std::string> RunSignals::notices() { return std::exchange(notices_, {}); }
 

@@ -40,6 +40,8 @@ class RunSignals {
   RunSignals& operator=(const RunSignals&) = delete;
 
   [[nodiscard]] bool stopping();
+  // How often it was asked to stop. From any thread.
+  [[nodiscard]] static int stop_requests();
   // What is to be told since the last call.
   [[nodiscard]] std::vector<std::string> notices();
 

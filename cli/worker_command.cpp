@@ -1,7 +1,4 @@
 // charter worker: one process of a run, started by its supervisor.
-#include <signal.h>
-#include <sys/prctl.h>
-
 #include <CLI/CLI.hpp>
 #include <caf/all.hpp>
 #include <cstdlib>
@@ -10,6 +7,7 @@
 #include <zmq.hpp>
 
 #include "actors/actor_host.hpp"
+#include "actors/fault_handler.hpp"
 #include "actors/link_meter.hpp"
 #include "actors/node.hpp"
 #include "actors/transport/zmq_link.hpp"
@@ -58,9 +56,6 @@ actors::NodeContext context_of(const WorkerArguments& a,
 }
 
 void work(const WorkerArguments& arguments) {
-  // The supervisor asks for an orderly end over the control link; a terminal's Ctrl-C is not for
-  // this process.
-  ::signal(SIGINT, SIG_IGN);
   if (arguments.trains) model::keep_freed_memory();
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
@@ -78,7 +73,7 @@ void work(const WorkerArguments& arguments) {
     auto node = system.spawn(actors::node, std::move(context), arguments.node, exposer.address());
     self->monitor(node);
     self->receive([&](const caf::down_msg& down) {
-      if (down.reason) fault = system.render(down.reason);
+      if (down.reason) fault = actors::fault_text(system, down.reason);
     });
     if (!fault.empty()) end_by(arguments.node, fault);
   }
@@ -99,12 +94,12 @@ void add_worker(CLI::App& app) {
   command->add_option("--phase", arguments->phase, "phase it works in, for the process list")
       ->required();
   command->add_option("--lineage", arguments->lineage, "of the run")->required();
-  command->add_option("--spill", arguments->spill, "directory of those it has no room for")
-      ->required();
   command->add_option("--run-id", arguments->run_id, "of the run")->required();
   command->add_option("--ipc", arguments->ipc, "directory of the sockets")->required();
   command
       ->add_option("--shared-memory", arguments->shared_memory, "directory of published snapshots")
+      ->required();
+  command->add_option("--spill", arguments->spill, "directory of those it has no room for")
       ->required();
   command->add_option("--data", arguments->data, "directory of the authored data")->required();
   command->add_flag("--trains", arguments->trains, "a trainer is among its roles");
