@@ -107,6 +107,26 @@ TEST_F(ActorHostTest, SaysWhoIsHeldAndGivesUpAfterTheDeadline) {
   EXPECT_EQ(given_up.lines().size(), 1u);
 }
 
+TEST_F(ActorHostTest, WhoIsInAHurryIsNotKeptWaiting) {
+  Serving held;
+  std::thread releases;
+  int asked = 0;
+  {
+    auto o = options();
+    o.patience = o.deadline = std::chrono::hours(1);
+    o.hurry = [&asked] { return ++asked == 2; };
+    ActorHost host(wiring.roster, wire, o);
+    held = host.system().spawn<caf::detached>(serving, wiring);
+    releases = std::thread([&] {
+      given_up.wait(1);
+      held = nullptr;
+    });
+  }
+  releases.join();
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(given_up.lines().size(), 1u);
+}
+
 TEST_F(ActorHostTest, SaysItAgainUntilTheDeadline) {
   Serving held;
   std::thread releases;
