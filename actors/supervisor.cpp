@@ -129,11 +129,18 @@ void on_down(Self self, const caf::down_msg& down) {
       begin_finish(self, false, false);
       kill_nodes(self, /*joined_too=*/true);
       close_control(self);
-    } else if (state.control_roles.size() == 1 && state.control_roles.contains("ledger/0")) {
-      self->send(state.control_roles.begin()->second, FinishRole{});
-    } else if (state.control_roles.empty()) {
-      state.status.state = state.ending == State::kRunning ? State::kFailed : state.ending;
+      return;
     }
+    // The last of what it had is not written. An end that has a reason already keeps that.
+    if (down.reason && (state.ending == State::kDone || state.ending == State::kStopped)) {
+      state.ending = State::kFailed;
+      state.status.reason = name + " died: " + fault_text(self->system(), down.reason);
+      state.status.events.push_back(state.status.reason);
+    }
+    if (state.control_roles.size() == 1 && state.control_roles.contains("ledger/0"))
+      self->send(state.control_roles.begin()->second, FinishRole{});
+    else if (state.control_roles.empty())
+      state.status.state = state.ending == State::kRunning ? State::kFailed : state.ending;
     return;
   }
 }

@@ -148,9 +148,14 @@ void RunView::add_rl(const actors::PhaseStatus& status, Clock::time_point now) {
   const bool ended = status.state != actors::PhaseStatus::State::kRunning;
   if (ended || now - last_read_ > std::chrono::seconds(2)) {
     last_read_ = now;
-    read_ledger();
+    unread_ = !edge_.guard([this] { read_ledger(); });
+    if (edge_.failures() == 1 && unread_) message("progress: not read " + edge_.summary());
   }
   line_.numbers.emplace_back("version", std::to_string(status.source.version));
+  if (unread_) {  // the ledger is away: what it said before may no longer hold
+    for (const char* name : {"reward", "kl", "staleness"}) line_.numbers.emplace_back(name, "?");
+    return;
+  }
   for (auto& number : policy_numbers(newest_)) line_.numbers.push_back(std::move(number));
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "actors/display_edge.hpp"
 #include "actors/pipeline.hpp"
 #include "report/progress.hpp"
 
@@ -66,7 +67,8 @@ class TokenRate {
 
 // The progress line: what is counted, tokens a second of the last seconds, on a phase's last line
 // those of the whole phase, and in the rl stage reward, KL and staleness of the newest version and
-// the limits that its versions crossed, read from the ledger beside its writer.
+// the limits that its versions crossed, read from the ledger beside its writer. What cannot be read
+// is a question mark.
 class RunView {
  public:
   // standstill: so long without progress, and a line says who waits for whom.
@@ -89,6 +91,8 @@ class RunView {
   Clock::time_point phase_began_{}, last_read_{};
   TokenRate rate_;
   nlohmann::json newest_;
+  actors::DisplayEdge edge_;  // of reading the ledger
+  bool unread_ = false;
   LimitEvents limits_;
 };
 

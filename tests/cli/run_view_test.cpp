@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <iostream>
+#include <sstream>
+
+#include "tests/store/temp_dir.hpp"
+
 namespace charter::cli {
 namespace {
 
@@ -84,6 +89,38 @@ TEST(LimitEvents, AreEachToldOnceAndOthersNever) {
 TEST(WhoWaits, NamesEveryActorWithWhatItSaysOfItself) {
   EXPECT_EQ(who_waits(status(1)), "reward/0 (1 queued), rollout/0 (3 jobs, 2 to reward)");
   EXPECT_EQ(who_waits({}), "no actor has answered yet");
+}
+
+// What is written to standard error.
+class Captured {
+ public:
+  Captured() : before_(std::cerr.rdbuf(text_.rdbuf())) {}
+  ~Captured() { std::cerr.rdbuf(before_); }
+  [[nodiscard]] std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::streambuf* before_;
+};
+
+TEST(RunView, ShowsWhatItCannotReadAsAQuestionMark) {
+  const store::TempDir directory;
+  const auto path = directory.path() / "ledger.sqlite";
+  { (void)store::Ledger::open(path, "test"); }
+  const Captured captured;
+  RunView view(path, std::chrono::hours(1));
+  std::filesystem::remove(path);
+  const actors::Phase phase{.name = "rl"};
+  actors::PhaseStatus status;
+  status.source.version = 3;
+  view.progress(phase, status);
+  status.state = actors::PhaseStatus::State::kDone;  // a last line reads again
+  view.progress(phase, status);
+  const auto text = captured.text();
+  EXPECT_NE(text.find("version 3  reward ?  kl ?  staleness ?"), std::string::npos) << text;
+  const auto told = text.find("progress: not read 1 time: ledger " + path.string());
+  EXPECT_NE(told, std::string::npos) << text;
+  EXPECT_EQ(text.find("progress: not read", told + 1), std::string::npos) << text;  // once
 }
 
 }  // namespace
