@@ -16,6 +16,7 @@
 #include "metrics/listen_address.hpp"
 #include "model/device.hpp"
 #include "model/model_files.hpp"
+#include "store/ledger.hpp"
 
 namespace charter::cli {
 namespace {
@@ -44,7 +45,14 @@ std::string gib(double bytes) {
 
 void check_device(Start& start) { (void)model::require_device(start.config.machine.device); }
 
-void check_metrics(Start& start) { (void)metrics::resolve(start.config.metrics.address); }
+void check_metrics(Start& start) {
+  const auto address = metrics::resolve(start.config.metrics.address);
+  // A run that lives has its port itself; that it lives is said when its directory is opened.
+  if (address.port == 0 || store::has_writer(start.run() / "ledger.sqlite")) return;
+  if (const auto problem = metrics::listen_problem(address); !problem.empty())
+    throw std::runtime_error("metrics.address: " + address.text() + ": " + problem +
+                             "; choose another port");
+}
 
 void check_data(Start& start) {
   start.data = read_data(start.config, start.authored);

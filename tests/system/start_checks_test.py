@@ -9,6 +9,7 @@ import json
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,15 @@ def context_cases(new):
         r"^sl_generate: 2 of 4 work items were given up \(50 %\), most often \(2\): conversation and request", done.stderr, re.M), done)
 
 
+def port_cases(new):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        case = new("metrics port in use").set("metrics.address", address)
+        refused_by_both(case, rf"metrics\.address: {address}: in use; choose another port")
+
+
 def disk_cases(new):
     case = new("disk too small for the run")
     (case.folder / "runs").mkdir()
@@ -164,6 +174,7 @@ def main():
         format_cases(new, model)
         data_cases(new)
         context_cases(new)
+        port_cases(new)
         disk_cases(new)
     print(f"{len(failures)} not held" + (": " + ", ".join(failures) if failures else ""))
     return 1 if failures else 0
