@@ -9,7 +9,7 @@ command -v clang++ > /dev/null || die "clang++ is not installed; make tools inst
 scripts/build.sh fuzz >&2
 # LibTorch keeps its registries until exit.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0:detect_odr_violation=0}"
-for name in gguf safetensors tokenizer_json; do
+for name in gguf safetensors tokenizer_json jinja; do
   corpus="build/fuzz/corpus/$name"
   mkdir -p "$corpus"
   python3 tests/fuzz/seeds.py "$name" "$corpus"

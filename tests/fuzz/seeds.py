@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the inputs a fuzz target starts from: seeds.py gguf|safetensors|tokenizer_json DIRECTORY.
+"""Writes the inputs a fuzz target starts from: seeds.py gguf|safetensors|tokenizer_json|jinja DIRECTORY.
 
 Each is small and sound, and has what the reader branches on: a whole model, every value type of GGUF's metadata and
 every tensor type, tokenizers of a dozen tokens with merges and with scores, the dtypes of safetensors, each component of
-tokenizer.json.
+tokenizer.json, each construct of the template language.
 """
 import json
 import math
@@ -153,8 +153,14 @@ def metaspace_json():
     return files
 
 
+def jinja():
+    golden = Path(__file__).parents[1] / "golden/jinja_constructs.json"
+    cases = json.loads(golden.read_text())["cases"]
+    return {f"{i}.jinja": case["template"].encode() for i, case in enumerate(cases)}
+
+
 def main():
-    kinds = {"gguf": gguf, "safetensors": safetensors, "tokenizer_json": tokenizer_json}
+    kinds = {"gguf": gguf, "safetensors": safetensors, "tokenizer_json": tokenizer_json, "jinja": jinja}
     if len(sys.argv) != 3 or sys.argv[1] not in kinds:
         raise SystemExit(__doc__)
     for name, data in kinds[sys.argv[1]]().items():
