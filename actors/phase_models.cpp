@@ -36,9 +36,9 @@ std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path,
   auto loaded = std::make_shared<LoadedModel>();
   loaded->transformer = model::on_device(model::make_transformer(files),
                                          model::require_device(config.machine.device));
-  loaded->text =
-      std::make_shared<const PolicyText>(std::make_shared<const model::Tokenizer>(files.tokenizer),
-                                         model::chat_format_from_name(config.models.policy_format));
+  auto tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
+  auto chat = policy_template(config.models.policy_format, files.chat_template, *tokenizer);
+  loaded->text = std::make_shared<const PolicyText>(std::move(tokenizer), std::move(chat));
   loaded->source = path.filename().string();
   loaded->quantization = files.quantization;
   return loaded;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/input_error.hpp"
+
 namespace charter::actors {
 namespace {
 
@@ -15,36 +17,29 @@ std::vector<model::ChatMessage> messages(const feedback::Conversation& conversat
 
 }  // namespace
 
-PolicyText::PolicyText(std::shared_ptr<const model::Tokenizer> tokenizer, model::ChatFormat format)
+PolicyText::PolicyText(std::shared_ptr<const model::Tokenizer> tokenizer, model::ChatTemplate chat)
     : tokenizer_(std::move(tokenizer)),
-      chat_{.format = format, .default_system = ""},
-      stop_tokens_(model::stop_ids(*tokenizer_, format)),
-      stop_strings_(model::stop_strings(format)) {
+      chat_(std::move(chat)),
+      stop_tokens_(model::stop_ids(*tokenizer_, chat_, &now_)),
+      stop_strings_(model::stop_strings(chat_)) {
   if (stop_tokens_.empty())
     throw std::runtime_error(
-        "models.policy_format: " + std::string(model::chat_format_name(format)) +
-        " needs an end-of-turn token that this model's vocabulary lacks");
+        "models.policy_format: needs an end-of-turn token, which neither this model's template nor "
+        "its vocabulary has");
 }
 
 std::vector<int32_t> PolicyText::prompt(const feedback::Conversation& conversation) const {
-  return model::encode_chat(*tokenizer_, chat_, messages(conversation), /*generation_prompt=*/true);
-}
-
-std::vector<int32_t> PolicyText::response(std::string_view text) const {
-  // The plain format's turns open with a space, the others' with the text itself.
-  const std::string lead = chat_.format == model::ChatFormat::kPlain ? " " : "";
-  auto tokens = tokenizer_->encode(lead + std::string(text), /*parse_special=*/false,
-                                   model::before_answer(chat_.format));
-  tokens.push_back(end_token());
-  return tokens;
+  return model::encode_chat(*tokenizer_,
+                            chat_.render(messages(conversation), model::ChatEnd::kGenerate, &now_));
 }
 
 PolicyText::Example PolicyText::example(std::string_view prompt_text,
                                         std::string_view response_text, int64_t max_tokens) const {
-  auto tokens = prompt(prompt_text);
-  const auto answer = response(response_text);
+  auto turns = messages(feedback::parse_prompt(prompt_text));
+  turns.push_back({"assistant", std::string(response_text)});
+  auto [tokens, answer] = model::encode_example(*tokenizer_, chat_, turns, end_token(), &now_);
+  auto loss_from = static_cast<int64_t>(tokens.size());
   tokens.insert(tokens.end(), answer.begin(), answer.end());
-  auto loss_from = static_cast<int64_t>(tokens.size() - answer.size());
   const auto extra = std::max<int64_t>(0, static_cast<int64_t>(tokens.size()) - max_tokens);
   tokens.erase(tokens.begin(), tokens.begin() + extra);
   loss_from = std::max<int64_t>(1, loss_from - extra);
@@ -59,6 +54,23 @@ std::vector<int32_t> PolicyText::plain(std::string_view text) const {
 
 std::vector<int32_t> PolicyText::continuation(std::string_view text) const {
   return tokenizer_->encode(text, /*parse_special=*/false, model::Before::kText);
+}
+
+model::ChatTemplate policy_template(const std::string& policy_format,
+                                    const std::string& model_template,
+                                    const model::Tokenizer& tokenizer) {
+  if (policy_format != "model") return {model::chat_format_from_name(policy_format), tokenizer};
+  if (model_template.empty())
+    throw model::InputError("the model has no chat template, expected one for \"model\"");
+  return {model_template, tokenizer.spec()};
+}
+
+std::tm template_day() {
+  std::tm day{};
+  day.tm_year = 125;
+  day.tm_mday = 1;
+  day.tm_wday = 3;  // a Wednesday
+  return day;
 }
 
 }  // namespace charter::actors

@@ -1,23 +1,24 @@
-// Text to tokens in the formats of a model: conversations in its chat format, procedure templates
-// as they are.
+// Text to tokens in the formats of a model: conversations as its chat template writes them,
+// procedure templates as they are.
 #pragma once
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "feedback/conversation.hpp"
-#include "model/chat_format.hpp"
+#include "model/chat_template.hpp"
 #include "model/tokenizer.hpp"
 
 namespace charter::actors {
 
 class PolicyText {
  public:
-  // Conversations carry no system turn. Throws std::runtime_error when the vocabulary lacks the
-  // format's end of turn.
-  PolicyText(std::shared_ptr<const model::Tokenizer> tokenizer, model::ChatFormat format);
+  // Conversations carry no system turn; templates that ask for the time are told template_day().
+  // Throws std::runtime_error when there is no token to end a turn with.
+  PolicyText(std::shared_ptr<const model::Tokenizer> tokenizer, model::ChatTemplate chat);
 
   // The conversation up to where the assistant begins to speak. Its texts cannot form special
   // tokens.
@@ -25,10 +26,8 @@ class PolicyText {
   [[nodiscard]] std::vector<int32_t> prompt(std::string_view text) const {
     return prompt(feedback::parse_prompt(text));
   }
-  // The assistant's answer, ended by the end-of-turn token.
-  [[nodiscard]] std::vector<int32_t> response(std::string_view text) const;
-  // prompt + response, the beginning cut so that at most max_tokens remain; loss_from: where the
-  // response begins.
+  // The conversation with its answer up to the end-of-turn token, the beginning cut so that at most
+  // max_tokens remain; loss_from: where the assistant's part begins (model::ChatExample).
   struct Example {
     std::vector<int32_t> tokens;
     int64_t loss_from = 0;
@@ -47,6 +46,8 @@ class PolicyText {
   }  // also the PM's end-of-context token
   [[nodiscard]] const std::vector<int32_t>& stop_tokens() const { return stop_tokens_; }
   [[nodiscard]] const std::vector<std::string>& stop_strings() const { return stop_strings_; }
+  // The template's text, which a model trained with it is written with.
+  [[nodiscard]] const std::string& template_source() const { return chat_.source(); }
   [[nodiscard]] const model::Tokenizer& tokenizer() const { return *tokenizer_; }
   [[nodiscard]] const std::shared_ptr<const model::Tokenizer>& shared_tokenizer() const {
     return tokenizer_;
@@ -55,8 +56,20 @@ class PolicyText {
  private:
   std::shared_ptr<const model::Tokenizer> tokenizer_;
   model::ChatTemplate chat_;
+  std::tm now_ = template_day();
   std::vector<int32_t> stop_tokens_;
   std::vector<std::string> stop_strings_;
 };
+
+// The template of models.policy_format: a built-in one, or, for "model", the model's own. Throws
+// model::InputError when the vocabulary lacks a marker, and for a model without a template, or with
+// one that does not parse.
+[[nodiscard]] model::ChatTemplate policy_template(const std::string& policy_format,
+                                                  const std::string& model_template,
+                                                  const model::Tokenizer& tokenizer);
+
+// What templates that ask for the time are told in training, 2025-01-01: a run's prompts do not
+// change overnight.
+[[nodiscard]] std::tm template_day();
 
 }  // namespace charter::actors

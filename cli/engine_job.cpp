@@ -24,8 +24,7 @@ void add_engine_options(CLI::App& command, EngineArguments& a) {
   command.add_option("--out", a.out, "JSONL, - for standard output")->capture_default_str();
   command
       .add_option("--chat-format", a.chat_format,
-                  "writes messages, instead of the model's own template and its default system "
-                  "message")
+                  "writes messages, instead of the model's own template")
       ->check(CLI::IsMember({"chatml", "llama3", "mistral", "plain"}));
   command.add_option("--batch", a.batch, "sequences at once")
       ->check(CLI::Range(1, 1024))
@@ -55,10 +54,10 @@ EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) 
   const model::ModelFiles files = model::load_model(path);
 
   EngineJob job;
-  job.chat = chat_template_for(input, arguments.chat_format, files);
   job.config = files.config;
   job.context = std::min(arguments.context, files.config.max_position);
   job.tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
+  job.chat = chat_job(input, arguments.chat_format, files, *job.tokenizer);
   const auto precision = model::precision_from_name(arguments.precision);
   const model::EngineOptions options{.max_batch = arguments.batch,
                                      .max_context = job.context,

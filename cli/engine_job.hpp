@@ -1,5 +1,6 @@
 // What `generate` and `score` share: options, loading, running rows through one engine, statistics.
 #pragma once
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -7,7 +8,7 @@
 #include <vector>
 
 #include "cli/jsonl.hpp"
-#include "model/chat_format.hpp"
+#include "model/chat_template.hpp"
 #include "model/engine.hpp"
 #include "model/model_files.hpp"
 
@@ -31,17 +32,25 @@ struct EngineArguments {
 // Registers those options on a command.
 void add_engine_options(CLI::App& command, EngineArguments& arguments);
 
+// How the rows that are conversations are written, and what ends their answers.
+struct ChatJob {
+  model::ChatTemplate chat;
+  std::tm now;  // that templates are told, local time
+  std::vector<int32_t> stop_ids;
+  std::vector<std::string> stop_strings;
+};
+
 struct EngineJob {
   model::ModelConfig config;
   std::shared_ptr<const model::Tokenizer> tokenizer;
   std::unique_ptr<model::Engine> engine;
-  std::optional<model::ChatTemplate> chat;  // of the rows that are conversations
-  int64_t context = 0;                      // tokens
-  double load_seconds = 0;                  // read and packed
+  std::optional<ChatJob> chat;  // when there are such rows
+  int64_t context = 0;          // tokens
+  double load_seconds = 0;      // read and packed
 };
 
-// input: the rows it will run. Throws std::runtime_error for a model that cannot be read, or whose
-// chat template is unknown when a row is a conversation.
+// input: the rows it will run. Throws std::runtime_error for a model that cannot be read, or that
+// has no chat template, or one that does not parse, when a row is a conversation.
 [[nodiscard]] EngineJob load_engine(const EngineArguments& arguments, const InputRows& input);
 
 // Runs all requests; calls done(i, completion of requests[i]) in their order. Ids are set here.

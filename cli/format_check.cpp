@@ -55,11 +55,17 @@ ChainFit run_chain(const actors::PolicyText& text, const config::RunConfig& c, c
   return fit;
 }
 
-// Tokens of the prompt with the markers around it. A text has no more tokens than bytes, and the
-// markers take few: what is short anyway is not encoded.
-bool too_long(const actors::PolicyText& text, const feedback::PromptRow& row, int64_t context) {
-  constexpr int64_t kMarkers = 64;
-  if (static_cast<int64_t>(feedback::render(row.prompt).size()) + kMarkers < context) return false;
+// What a template puts around a prompt: markers, and perhaps a system message.
+int64_t tokens_around(const actors::PolicyText& text) {
+  constexpr int64_t kTurns = 64;  // the markers of further turns
+  return static_cast<int64_t>(text.prompt("What is rain?").size()) + kTurns;
+}
+
+// Tokens of the prompt with those around it. A text has no more tokens than bytes: what is short
+// anyway is not encoded.
+bool too_long(const actors::PolicyText& text, const feedback::PromptRow& row, int64_t around,
+              int64_t context) {
+  if (static_cast<int64_t>(feedback::render(row.prompt).size()) + around < context) return false;
   return static_cast<int64_t>(text.prompt(row.prompt).size()) + 1 > context;
 }
 
@@ -100,13 +106,14 @@ std::vector<std::string> check_prompt_lengths(const actors::PolicyText& text,
   std::vector<File> files{{"data.red_team", data.red_team}};
   if (c.sl_generate.helpful_prompts > 0 || c.rl.red_team_fraction < 1)
     files.push_back({"data.helpful", data.helpful});
+  const int64_t around = tokens_around(text);
   std::vector<std::string> lines;
   for (const auto& [key, rows] : files) {
     int64_t training = 0, longer = 0;
     for (const auto& row : rows) {
       if (row.split != Split::kTrain) continue;
       ++training;
-      longer += static_cast<int64_t>(too_long(text, row, c.models.max_context));
+      longer += static_cast<int64_t>(too_long(text, row, around, c.models.max_context));
     }
     if (longer == 0) continue;
     const std::string what = std::to_string(longer) + " of " + std::to_string(training) +

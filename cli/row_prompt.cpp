@@ -31,8 +31,11 @@ std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
       continue;
     refuse(row, where + ": role \"" + role + "\", expected user, assistant or, first, system");
   }
-  if (messages.empty() || messages.back().role != "user")
+  if (messages.empty() || messages.back().role == "system")
     refuse(row, "key 'messages' ends without a message of the user to answer");
+  const auto last = std::to_string(messages.size() - 1);
+  if (messages.back().role == "assistant" && messages.back().content.empty())
+    refuse(row, "messages[" + last + "].content is empty, expected the beginning of an answer");
   return messages;
 }
 
@@ -45,14 +48,35 @@ std::vector<int32_t> encode_text(const EngineJob& job, const feedback::JsonRow& 
 }
 
 std::vector<int32_t> encode_conversation(const EngineJob& job, const feedback::JsonRow& row) {
+  const auto messages = conversation(row);
+  const bool goes_on = messages.back().role == "assistant";
+  const auto end = goes_on ? model::ChatEnd::kContinue : model::ChatEnd::kGenerate;
   try {
-    return model::encode_chat(*job.tokenizer, job.chat.value(), conversation(row),
-                              /*generation_prompt=*/true);
-  } catch (const std::invalid_argument& error) {  // the format has no system message
-    refuse(row, error.what());
-  } catch (const model::InputError& error) {  // the vocabulary lacks a marker
+    return model::encode_chat(*job.tokenizer, job.chat->chat.render(messages, end, &job.chat->now));
+  } catch (const model::InputError& error) {  // the template raises
     refuse(row, error.what());
   }
+}
+
+model::ChatTemplate template_for(const std::string& named, const model::ModelFiles& files,
+                                 const model::Tokenizer& tokenizer) {
+  try {
+    if (!named.empty()) return model::ChatTemplate(model::chat_format_from_name(named), tokenizer);
+    if (files.chat_template.empty())
+      throw model::InputError("the model has no chat template, expected one");
+    return model::ChatTemplate(files.chat_template, tokenizer.spec());
+  } catch (const model::InputError& error) {
+    throw model::InputError(files.source + ": " + error.what() +
+                            (named.empty() ? ", or a format named by --chat-format" : ""));
+  }
+}
+
+// transformers tells templates local time.
+std::tm local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm out{};
+  ::localtime_r(&now, &out);
+  return out;
 }
 
 void add(std::vector<int32_t>& ids, int32_t id) {
@@ -74,19 +98,14 @@ void require_prompts(const InputRows& input) {
   }
 }
 
-std::optional<model::ChatTemplate> chat_template_for(const InputRows& input,
-                                                     const std::string& named,
-                                                     const model::ModelFiles& files) {
+std::optional<ChatJob> chat_job(const InputRows& input, const std::string& named,
+                                const model::ModelFiles& files, const model::Tokenizer& tokenizer) {
   const auto is_conversation = [](const feedback::JsonRow& row) { return row.has(kConversation); };
   if (std::none_of(input.rows.begin(), input.rows.end(), is_conversation)) return std::nullopt;
-  if (!named.empty())
-    return model::ChatTemplate{.format = model::chat_format_from_name(named), .default_system = ""};
-  try {
-    return model::detect_chat_template(files.chat_template);
-  } catch (const model::InputError& error) {
-    throw model::InputError(files.source + ": " + error.what() +
-                            ", or a format named by --chat-format");
-  }
+  ChatJob job{.chat = template_for(named, files, tokenizer), .now = local_time()};
+  job.stop_ids = model::stop_ids(tokenizer, job.chat, &job.now);
+  job.stop_strings = model::stop_strings(job.chat);
+  return job;
 }
 
 std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
@@ -103,15 +122,20 @@ std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow
   return tokens;
 }
 
+model::Before before_continuation(const EngineJob& job, const feedback::JsonRow& row,
+                                  const std::vector<int32_t>& prompt) {
+  if (row.has(kConversation)) return model::before_answer(*job.tokenizer, job.chat->chat, prompt);
+  return job.tokenizer->is_special(prompt.back()) ? model::Before::kToken : model::Before::kText;
+}
+
 void add_stops(const EngineJob& job, const feedback::JsonRow& row,
                model::SamplingParams& sampling) {
   // Chat models may name another end of text in the tokenizer than in the config.
   if (job.config.eos_id) add(sampling.stop_tokens, static_cast<int32_t>(*job.config.eos_id));
   if (const auto id = job.tokenizer->spec().eos_id) add(sampling.stop_tokens, *id);
   if (!row.has(kConversation)) return;
-  const model::ChatFormat format = job.chat.value().format;
-  for (const int32_t id : model::stop_ids(*job.tokenizer, format)) add(sampling.stop_tokens, id);
-  for (std::string& text : model::stop_strings(format)) sampling.stop.push_back(std::move(text));
+  for (const int32_t id : job.chat->stop_ids) add(sampling.stop_tokens, id);
+  for (const std::string& text : job.chat->stop_strings) sampling.stop.push_back(text);
 }
 
 }  // namespace charter::cli

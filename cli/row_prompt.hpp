@@ -1,5 +1,7 @@
 // What a row of `generate` and `score` asks: "prompt", text as it stands, or "messages", a
-// conversation that is written in a chat format up to where the assistant's answer begins.
+// conversation that is written as the model's chat template has it up to where the assistant's
+// answer begins; or, when its last message is the assistant's, to that message's end, from which
+// the answer goes on.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,20 +16,24 @@ namespace charter::cli {
 // before a model is read, which takes longer.
 void require_prompts(const InputRows& input);
 
-// How conversations are written: the format named by --chat-format, without a system message that
-// the row does not have, or else the model's own template. Nothing when no row is one. Throws
-// std::runtime_error for a template of none of the known formats.
-[[nodiscard]] std::optional<model::ChatTemplate> chat_template_for(const InputRows& input,
-                                                                   const std::string& named,
-                                                                   const model::ModelFiles& files);
+// How conversations are written: in the format named by --chat-format, or else by the model's own
+// template. Nothing when no row is one. Throws std::runtime_error naming the model when it has no
+// template, or one that does not parse.
+[[nodiscard]] std::optional<ChatJob> chat_job(const InputRows& input, const std::string& named,
+                                              const model::ModelFiles& files,
+                                              const model::Tokenizer& tokenizer);
 
 // Token ids of a row's prompt: a text after the begin-of-text token where the model wants one, a
-// conversation as its format has it. Throws std::runtime_error "FILE:LINE: ..." when it is empty,
-// cannot be written in the format, or leaves no room for `reserve` tokens.
+// conversation as its template has it. Throws std::runtime_error "FILE:LINE: ..." when it is empty,
+// the template raises, or it leaves no room for `reserve` tokens.
 [[nodiscard]] std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
                                                  int64_t reserve);
 
-// Adds what ends the answer to a row: the model's end of text, and of a conversation the format's
+// What the row's continuation follows, behind its prompt.
+[[nodiscard]] model::Before before_continuation(const EngineJob& job, const feedback::JsonRow& row,
+                                                const std::vector<int32_t>& prompt);
+
+// Adds what ends the answer to a row: the model's end of text, and of a conversation the template's
 // end of turn.
 void add_stops(const EngineJob& job, const feedback::JsonRow& row, model::SamplingParams& sampling);
 

@@ -26,12 +26,12 @@ model::GenerationRequest request_of(const EngineJob& job, const feedback::JsonRo
   // An answer of a conversation is what somebody wrote: "<|im_end|>" in it is text, as it is in a
   // message. A prompt's continuation is text as it stands, like the prompt.
   const bool answer = row.has("messages");
-  const auto before = answer ? model::before_answer(job.chat.value().format) : model::Before::kText;
-  request.continuation =
-      job.tokenizer->encode(row.text("continuation"), /*parse_special=*/!answer, before);
-  if (request.continuation.empty()) {
-    feedback::fail(*row.file, row.line, "key 'continuation' is empty");
-  }
+  const std::string continuation = row.text("continuation");
+  if (continuation.empty()) feedback::fail(*row.file, row.line, "key 'continuation' is empty");
+  // What of the continuation's tokens must fit is known only behind the prompt.
+  request.prompt = encode_prompt(job, row, 0);
+  request.continuation = job.tokenizer->encode(continuation, /*parse_special=*/!answer,
+                                               before_continuation(job, row, request.prompt));
   request.prompt = encode_prompt(job, row, static_cast<int64_t>(request.continuation.size()));
   request.sampling.temperature = temperature;
   return request;

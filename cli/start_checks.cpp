@@ -145,8 +145,9 @@ void check_models(Start& start) {
                                "the preference model reads the policy's tokens");
     naming("models.policy_format", [&] {
       try {
-        const actors::PolicyText text(tokenizer,
-                                      model::chat_format_from_name(c.models.policy_format));
+        const actors::PolicyText text(
+            tokenizer, actors::policy_template(c.models.policy_format,
+                                               model::load_chat_template(file), *tokenizer));
         check_format(text);
         if (name != actors::weights_name(c, "helpful")) return;
         start.warn(check_chain(text, c, start.data));

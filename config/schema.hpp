@@ -38,8 +38,9 @@ void for_each_key(Config& c, Visit&& visit) {
   visit("models", "pm_init", c.models.pm_init,
         KeyInfo{.help = "start of the preference model; empty: base", .path = true});
   visit("models", "policy_format", c.models.policy_format,
-        KeyInfo{.help = "chat format of training, RL, PM and serving",
-                .choices = {"chatml", "llama3", "mistral", "plain"}});
+        KeyInfo{
+            .help = "chat format of training, RL, PM and serving; model: the model's own template",
+            .choices = {"model", "chatml", "llama3", "mistral", "plain"}});
   visit(
       "models", "max_context", c.models.max_context,
       KeyInfo{

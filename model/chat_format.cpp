@@ -1,7 +1,5 @@
 #include "model/chat_format.hpp"
 
-#include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -10,151 +8,94 @@
 namespace charter::model {
 namespace {
 
-struct Part {
-  std::string text;
-  bool marker;  // one special token
-};
+constexpr std::string_view kRoles = R"({%- for message in messages -%}
+  {%- if message.role == 'system' and not loop.first -%}
+    {{- raise_exception('a system message only as the first') -}}
+  {%- elif message.role not in ['system', 'user', 'assistant'] -%}
+    {{- raise_exception('role "' ~ message.role ~ '", expected system, user or assistant') -}}
+  {%- endif -%}
+{%- endfor -%}
+)";
 
-// Collects parts; text next to text is one part, since BPE may merge across the seam.
-class Parts {
- public:
-  Parts& marker(std::string_view text) {
-    parts_.push_back({std::string(text), true});
-    return *this;
-  }
-  Parts& text(std::string_view text) {
-    if (parts_.empty() || parts_.back().marker) parts_.push_back({"", false});
-    parts_.back().text += text;
-    return *this;
-  }
-  [[nodiscard]] const std::vector<Part>& get() const { return parts_; }
+constexpr std::string_view kChatMl = R"({%- for message in messages -%}
+  {{- '<|im_start|>' ~ message.role ~ '\n' ~ message.content ~ '<|im_end|>\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+  {{- '<|im_start|>assistant\n' -}}
+{%- endif -%}
+)";
 
- private:
-  std::vector<Part> parts_;
-};
+constexpr std::string_view kLlama3 = R"({{- '<|begin_of_text|>' -}}
+{%- for message in messages -%}
+  {{- '<|start_header_id|>' ~ message.role ~ '<|end_header_id|>\n\n' -}}
+  {{- message.content | trim ~ '<|eot_id|>' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+  {{- '<|start_header_id|>assistant<|end_header_id|>\n\n' -}}
+{%- endif -%}
+)";
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\r\f\v";
-  const auto begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
+// CLOSE and OPEN stand for the spaces that versions 0.2 and 0.3 write at other places.
+constexpr std::string_view kMistral = R"({{- '<s>' -}}
+{%- set ns = namespace(system='') -%}
+{%- for message in messages -%}
+  {%- if message.role == 'system' -%}
+    {%- set ns.system = message.content ~ '\n\n' -%}
+  {%- elif message.role == 'user' -%}
+    {{- '[INST] ' ~ ns.system ~ message.content ~ 'CLOSE[/INST]' -}}
+    {%- set ns.system = '' -%}
+  {%- else -%}
+    {{- 'OPEN' ~ message.content ~ '</s>' -}}
+  {%- endif -%}
+{%- endfor -%}
+)";
 
-void write_chatml(std::span<const ChatMessage> messages, bool generation_prompt, Parts& out) {
-  for (const auto& m : messages) {
-    out.marker("<|im_start|>").text(m.role + "\n" + m.content).marker("<|im_end|>").text("\n");
-  }
-  if (generation_prompt) out.marker("<|im_start|>").text("assistant\n");
-}
+constexpr std::string_view kPlain = R"({%- for message in messages -%}
+  {%- if message.role == 'system' -%}
+    {{- raise_exception('plain turns have no system message') -}}
+  {%- endif -%}
+  {{- '\n\nHuman:' if message.role == 'user' else '\n\nAssistant:' -}}
+  {%- if message.content -%}
+    {{- ' ' ~ message.content -}}
+  {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+  {{- '\n\nAssistant:' -}}
+{%- endif -%}
+)";
 
-void write_llama3(std::span<const ChatMessage> messages, bool dated_system, bool generation_prompt,
-                  Parts& out) {
-  const auto header = [&](const std::string& role) -> Parts& {
-    return out.marker("<|start_header_id|>").text(role).marker("<|end_header_id|>").text("\n\n");
-  };
-  out.marker("<|begin_of_text|>");
-  for (const auto& m : messages) {
-    // A system message with a header has its own text trimmed already.
-    const bool dated = dated_system && m.role == "system";
-    header(m.role).text(dated ? m.content : trimmed(m.content)).marker("<|eot_id|>");
-  }
-  if (generation_prompt) header("assistant");
-}
-
-size_t last_user(std::span<const ChatMessage> messages) {
-  size_t i = messages.size();
-  while (i > 0 && messages[i - 1].role != "user") --i;
-  return i - 1;
-}
-
-// Version 0.2's text. In version 0.3 [INST] and [/INST] are tokens, with one space after each.
-void write_mistral(std::span<const ChatMessage> messages, bool system_in_last, bool inst_tokens,
-                   Parts& out) {
-  out.marker("<s>");
-  std::string system;
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const ChatMessage& m = messages[i];
-    if (m.role == "system") {
-      system = m.content + "\n\n";
-    } else if (m.role == "user") {
-      const bool carries = !system_in_last || i == last_user(messages);
-      const std::string text = " " + (carries ? system : "") + m.content;
-      if (inst_tokens) {
-        out.marker("[INST]").text(text).marker("[/INST]");
-      } else {
-        out.text("[INST]" + text + " [/INST]");
-      }
-      if (carries) system.clear();
-    } else {
-      out.text((inst_tokens ? " " : "") + m.content).marker("</s>");
-    }
-  }
-}
-
-void write_plain(std::span<const ChatMessage> messages, bool generation_prompt, Parts& out) {
-  for (const auto& m : messages) {
-    out.text(m.role == "user" ? "\n\nHuman:" : "\n\nAssistant:");
-    if (!m.content.empty()) out.text(" " + m.content);
-  }
-  if (generation_prompt) out.text("\n\nAssistant:");
-}
-
-void check(ChatFormat format, std::span<const ChatMessage> messages) {
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const std::string& role = messages[i].role;
-    if (role == "user" || role == "assistant") continue;
-    const std::string where =
-        "messages[" + std::to_string(i) + "].role: \"" + role + "\", expected ";
-    if (role != "system") throw std::invalid_argument(where + "system, user or assistant");
-    if (i > 0) throw std::invalid_argument(where + "a system message only as the first");
-    if (format == ChatFormat::kPlain) {
-      throw std::invalid_argument(where + "user or assistant: plain turns have no system message");
-    }
-  }
-}
-
-Parts write(const ChatTemplate& chat, std::span<const ChatMessage> given, bool generation_prompt,
-            bool inst_tokens = false) {
-  check(chat.format, given);
-  std::vector<ChatMessage> messages(given.begin(), given.end());
-  const bool has_system = !messages.empty() && messages[0].role == "system";
-  if (!has_system && !chat.default_system.empty() && chat.format != ChatFormat::kPlain) {
-    messages.insert(messages.begin(), {"system", chat.default_system});
-  }
-  if (!chat.system_header.empty()) {
-    if (!has_system) messages.insert(messages.begin(), {"system", ""});
-    messages[0].content = chat.system_header + std::string(trimmed(messages[0].content));
-  }
-  Parts out;
-  switch (chat.format) {
-    case ChatFormat::kChatMl:
-      write_chatml(messages, generation_prompt, out);
-      break;
-    case ChatFormat::kLlama3:
-      write_llama3(messages, !chat.system_header.empty(), generation_prompt, out);
-      break;
-    case ChatFormat::kMistral:
-      write_mistral(messages, chat.system_in_last, inst_tokens, out);
-      break;
-    case ChatFormat::kPlain:
-      write_plain(messages, generation_prompt, out);
-      break;
-  }
-  return out;
-}
-
-std::vector<std::string_view> end_markers(ChatFormat format) {
+std::vector<std::string_view> markers(ChatFormat format) {
   switch (format) {
     case ChatFormat::kChatMl:
-      return {"<|im_end|>", "<|endoftext|>"};
+      return {"<|im_start|>", "<|im_end|>"};
     case ChatFormat::kLlama3:
-      return {"<|eot_id|>", "<|end_of_text|>"};
+      return {"<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"};
     case ChatFormat::kMistral:
-      return {"</s>"};
+      return {"<s>", "</s>"};
     case ChatFormat::kPlain:
-      return {"<|endoftext|>"};
+      return {};
   }
   return {};
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const size_t at = text.find(from);
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+std::string mistral_template(const Tokenizer& tokenizer) {
+  const auto inst = tokenizer.id_of("[INST]");
+  const bool tokens = inst && tokenizer.is_special(*inst);
+  const std::string closed = replaced(std::string(kMistral), "CLOSE", tokens ? "" : " ");
+  return replaced(closed, "OPEN", tokens ? " " : "");
+}
+
+// The token that the model begins texts with, which a template must write itself.
+std::string plain_template(const Tokenizer& tokenizer) {
+  const auto& first = tokenizer.spec().prepend_id;
+  if (!first) return std::string(kPlain);
+  return "{{- '" + tokenizer.spec().tokens.at(static_cast<size_t>(*first)) + "' -}}\n" +
+         std::string(kPlain);
 }
 
 constexpr std::pair<ChatFormat, std::string_view> kNames[] = {{ChatFormat::kChatMl, "chatml"},
@@ -179,51 +120,38 @@ ChatFormat chat_format_from_name(std::string_view wanted) {
                    "\": expected chatml, llama3, mistral or plain");
 }
 
-std::string render_chat(const ChatTemplate& chat, std::span<const ChatMessage> messages,
-                        bool generation_prompt) {
-  const Parts parts = write(chat, messages, generation_prompt);
-  std::string out;
-  for (const auto& part : parts.get()) out += part.text;
-  return out;
-}
-
-std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
-                                 std::span<const ChatMessage> messages, bool generation_prompt) {
-  const auto inst = tokenizer.id_of("[INST]");
-  const bool inst_tokens = inst && tokenizer.is_special(*inst);
-  const Parts parts = write(chat, messages, generation_prompt, inst_tokens);
-  std::vector<int32_t> out;
-  const auto& first = tokenizer.spec().prepend_id;
-  if (chat.format == ChatFormat::kPlain && first) out.push_back(*first);
-  for (const auto& part : parts.get()) {
-    if (!part.marker) {
-      const Before before = &part == parts.get().data() ? Before::kNothing : Before::kToken;
-      const auto ids = tokenizer.encode(part.text, /*parse_special=*/false, before);
-      out.insert(out.end(), ids.begin(), ids.end());
-      continue;
-    }
-    const auto id = tokenizer.id_of(part.text);
-    if (!id || !tokenizer.is_special(*id)) {
-      throw InputError("chat format " + std::string(chat_format_name(chat.format)) +
-                       ": the vocabulary has no special token \"" + part.text + "\"");
-    }
-    out.push_back(*id);
+std::string format_template(ChatFormat format, const Tokenizer& tokenizer) {
+  for (const auto marker : markers(format)) {
+    const auto id = tokenizer.id_of(marker);
+    if (!id || !tokenizer.is_special(*id))
+      throw InputError("chat format " + std::string(chat_format_name(format)) +
+                       ": the vocabulary has no special token \"" + std::string(marker) + "\"");
   }
-  return out;
+  const std::string roles(kRoles);
+  switch (format) {
+    case ChatFormat::kChatMl:
+      return roles + std::string(kChatMl);
+    case ChatFormat::kLlama3:
+      return roles + std::string(kLlama3);
+    case ChatFormat::kMistral:
+      return roles + mistral_template(tokenizer);
+    case ChatFormat::kPlain:
+      return roles + plain_template(tokenizer);
+  }
+  return {};
 }
 
-std::vector<int32_t> stop_ids(const Tokenizer& tokenizer, ChatFormat format) {
-  std::vector<int32_t> out;
-  const auto add = [&](std::optional<int32_t> id) {
-    if (id && std::find(out.begin(), out.end(), *id) == out.end()) out.push_back(*id);
-  };
-  for (const auto marker : end_markers(format)) add(tokenizer.id_of(marker));
-  add(tokenizer.spec().eos_id);
-  return out;
-}
-
-std::vector<std::string> stop_strings(ChatFormat format) {
-  if (format == ChatFormat::kPlain) return {"\n\nHuman:", "\n\nAssistant:"};
+std::vector<std::string_view> end_markers(ChatFormat format) {
+  switch (format) {
+    case ChatFormat::kChatMl:
+      return {"<|im_end|>", "<|endoftext|>"};
+    case ChatFormat::kLlama3:
+      return {"<|eot_id|>", "<|end_of_text|>"};
+    case ChatFormat::kMistral:
+      return {"</s>"};
+    case ChatFormat::kPlain:
+      return {"<|endoftext|>"};
+  }
   return {};
 }
 

@@ -165,6 +165,11 @@ std::string hf_tensor_name(const std::string& name) {
   return "model.layers." + name.substr(4, layer_end - 4) + "." + it->second + name.substr(kind_end);
 }
 
+std::string chat_template_from_gguf(const GgufFile& gguf) {
+  const auto* found = gguf.find<std::string>("tokenizer.chat_template");
+  return found ? *found : "";
+}
+
 ModelFiles model_from_gguf(const GgufFile& gguf) {
   ModelFiles files;
   files.config = config_from_gguf(gguf);
@@ -179,8 +184,7 @@ ModelFiles model_from_gguf(const GgufFile& gguf) {
   }
   check_shapes(files.config, shapes, gguf.path());
   files.tokenizer = tokenizer_from_gguf(gguf);
-  const auto* chat_template = gguf.find<std::string>("tokenizer.chat_template");
-  if (chat_template) files.chat_template = *chat_template;
+  files.chat_template = chat_template_from_gguf(gguf);
   files.source = gguf.path();
   files.quantization = commonest_type(gguf);
   const bool permuted = arch_of(gguf) == "llama";

@@ -12,6 +12,8 @@ namespace charter::model {
 [[nodiscard]] ModelConfig config_from_gguf(const GgufFile& gguf);
 [[nodiscard]] TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf);
 [[nodiscard]] ModelFiles model_from_gguf(const GgufFile& gguf);
+// "" when it has none.
+[[nodiscard]] std::string chat_template_from_gguf(const GgufFile& gguf);
 
 // "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight"; "" for a name we do not know.
 [[nodiscard]] std::string hf_tensor_name(const std::string& gguf_name);

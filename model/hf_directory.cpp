@@ -58,11 +58,9 @@ void read_scores(const json& config, const fs::path& file, TokenizerSpec& spec) 
   spec.merges.clear();
 }
 
-// chat_template is a text, a list of named ones (we take "default"), or a file beside it.
-std::string read_chat_template(const fs::path& dir, const json& config) {
-  if (fs::exists(dir / "chat_template.jinja")) return read_text_file(dir / "chat_template.jinja");
-  if (!config.is_object() || !config.contains("chat_template")) return "";
-  const json& value = config["chat_template"];
+// The template in tokenizer_config.json: a text, or a list of named ones, of which "default" is
+// taken. transformers has none when there is no such one.
+std::string named_chat_template(const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return "";
   for (const auto& entry : value) {
@@ -92,6 +90,19 @@ void write_json(const fs::path& file, const json& value) {
 
 }  // namespace
 
+// In the order that files of several kinds count: chat_template.jinja, tokenizer_config.json, and
+// chat_template.json, where processors kept it.
+std::string chat_template_from_hf_directory(const fs::path& dir) {
+  if (fs::exists(dir / "chat_template.jinja")) return read_text_file(dir / "chat_template.jinja");
+  for (const char* file : {"tokenizer_config.json", "chat_template.json"}) {
+    const json object = read_optional_json(dir / file);
+    if (!object.is_object() || !object.contains("chat_template")) continue;
+    const std::string found = named_chat_template(object["chat_template"]);
+    if (!found.empty()) return found;
+  }
+  return "";
+}
+
 TokenizerSpec tokenizer_from_hf_directory(const fs::path& dir) {
   const fs::path file = dir / "tokenizer.json";
   TokenizerSpec spec = tokenizer_from_json(read_json(file), file.string());
@@ -115,7 +126,7 @@ ModelFiles model_from_hf_directory(const fs::path& dir) {
   for (const auto& [name, entry] : index.entries) shapes[name] = entry.shape;
   check_shapes(files.config, shapes, files.source);
   files.tokenizer = tokenizer_from_hf_directory(dir);
-  files.chat_template = read_chat_template(dir, read_optional_json(dir / "tokenizer_config.json"));
+  files.chat_template = chat_template_from_hf_directory(dir);
   for (const auto& [name, entry] : index.entries) files.tensors[name] = read_tensor(entry);
   return files;
 }

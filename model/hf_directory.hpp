@@ -10,6 +10,8 @@ namespace charter::model {
 [[nodiscard]] ModelFiles model_from_hf_directory(const std::filesystem::path& dir);
 [[nodiscard]] TokenizerSpec tokenizer_from_hf_directory(const std::filesystem::path& dir);
 
+[[nodiscard]] std::string chat_template_from_hf_directory(const std::filesystem::path& dir);
+
 // tokenizer_config.json of a model: its special tokens, length and chat template.
 [[nodiscard]] nlohmann::json tokenizer_config_to_hf(const ModelFiles& files);
 

@@ -39,4 +39,9 @@ TokenizerSpec load_tokenizer(const std::filesystem::path& path) {
   return tokenizer_from_gguf(GgufFile::open(path));
 }
 
+std::string load_chat_template(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return chat_template_from_hf_directory(path);
+  return chat_template_from_gguf(GgufFile::open(path));
+}
+
 }  // namespace charter::model

@@ -37,6 +37,9 @@ struct ModelFiles {
 // Only the tokenizer of the same sources: no tensor is read.
 [[nodiscard]] TokenizerSpec load_tokenizer(const std::filesystem::path& gguf_or_hf_dir);
 
+// Only the chat template: Jinja source, "" when there is none.
+[[nodiscard]] std::string load_chat_template(const std::filesystem::path& gguf_or_hf_dir);
+
 // Writes config.json, model.safetensors (float32), tokenizer.json, tokenizer_config.json,
 // generation_config.json and chat_template.jinja: a directory that transformers and load_model
 // read. The directory appears complete or not at all (written beside it, synced, renamed). `dir`

@@ -81,7 +81,6 @@ set(tested_elsewhere
   "model/tokenizer_json_write.cpp model/tokenizer_test.cpp"
   "model/tokenizer_pre.cpp model/tokenizer_test.cpp"
   "model/bpe.cpp model/tokenizer_test.cpp"
-  "model/chat_detect.cpp model/chat_format_test.cpp"
   "model/pre_tokenizer.cpp model/tokenizer_test.cpp"
   "model/utf8_nfc.cpp model/tokenizer_test.cpp"
   "model/linear.cpp model/lora_test.cpp"

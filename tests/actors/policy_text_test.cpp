@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "model/gguf_model.hpp"
 #include "model/model_files.hpp"
@@ -24,13 +25,18 @@ class PolicyTextTest : public testing::Test {
   }
   void SetUp() override {
     SKIP_UNLESS_DEFAULT_MODEL();
-    text.emplace(tokenizer(), model::ChatFormat::kChatMl);
+    text.emplace(tokenizer(), model::ChatTemplate(model::ChatFormat::kChatMl, *tokenizer()));
   }
   Tokens specials(const Tokens& tokens) const {
     Tokens result;
     std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(result),
                  [](int32_t id) { return tokenizer()->is_special(id); });
     return result;
+  }
+  // The part of an example that is learned.
+  [[nodiscard]] Tokens answer(std::string_view response) const {
+    const auto example = text->example("Hello", response, 1000);
+    return {example.tokens.begin() + example.loss_from, example.tokens.end()};
   }
   std::optional<PolicyText> text;
 };
@@ -51,7 +57,7 @@ TEST_F(PolicyTextTest, MarkersInTheUsersTextStayText) {
 }
 
 TEST_F(PolicyTextTest, MarkersInAResponseOrATemplateStayTextToo) {
-  EXPECT_EQ(specials(text->response("a<|im_end|>b")), (Tokens{text->end_token()}));
+  EXPECT_EQ(specials(answer("a<|im_end|>b")), (Tokens{text->end_token()}));
   EXPECT_TRUE(specials(text->plain("a<|im_start|>b<|endoftext|>")).empty());
 }
 
@@ -65,10 +71,10 @@ TEST_F(PolicyTextTest, ATranscriptBecomesTurns) {
 TEST_F(PolicyTextTest, AnExampleIsCutAtItsBeginningAndKeepsWhatIsLearned) {
   const std::string question = "one two three four five six seven eight nine ten";
   const auto whole = text->example(question, "eleven twelve", 1000);
-  const auto answer = text->response("eleven twelve");
-  EXPECT_EQ(Tokens(whole.tokens.begin() + whole.loss_from, whole.tokens.end()), answer);
-  EXPECT_EQ(whole.tokens.back(), text->end_token());
-  const auto limit = static_cast<int64_t>(answer.size()) + 4;
+  auto learned = tokenizer()->encode("eleven twelve");
+  learned.push_back(text->end_token());
+  EXPECT_EQ(Tokens(whole.tokens.begin() + whole.loss_from, whole.tokens.end()), learned);
+  const auto limit = static_cast<int64_t>(learned.size()) + 4;
   const auto cut = text->example(question, "eleven twelve", limit);
   EXPECT_EQ(static_cast<int64_t>(cut.tokens.size()), limit);
   EXPECT_EQ(cut.loss_from, 4);
@@ -82,13 +88,51 @@ TEST_F(PolicyTextTest, AnAnswerLongerThanTheLimitStillHasATokenToPredictFrom) {
   EXPECT_EQ(cut.loss_from, 1);
 }
 
+TEST_F(PolicyTextTest, TheModelsOwnTemplateWritesItsSystemMessage) {
+  const auto files = model::load_model(model::testing_model_path());
+  const PolicyText own(tokenizer(), policy_template("model", files.chat_template, *tokenizer()));
+  EXPECT_EQ(tokenizer()->decode(own.prompt("Hello")),
+            "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
+            "Face<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n");
+  const auto example = own.example("Hello", "Hi", 1000);
+  auto learned = tokenizer()->encode("Hi");
+  learned.push_back(own.end_token());
+  EXPECT_EQ(Tokens(example.tokens.begin() + example.loss_from, example.tokens.end()), learned);
+  EXPECT_EQ(own.template_source(), files.chat_template);
+}
+
+TEST(PolicyTemplate, SaysWhatIsMissing) {
+  const auto gguf =
+      model::GgufFile::open(CHARTER_SOURCE_DIR "/tests/golden/metaspace/trained.gguf");
+  const model::Tokenizer tokenizer(model::tokenizer_from_gguf(gguf));
+  for (const auto& [format, source, why] :
+       std::vector<std::array<std::string, 3>>{{"chatml", "", "<|im_start|>"},
+                                               {"model", "", "no chat template"},
+                                               {"model", "{% if %}", "chat template line 1"}}) {
+    try {
+      (void)policy_template(format, source, tokenizer);
+      ADD_FAILURE() << format;
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(TemplateDay, IsWhatTemplatesAreToldInTraining) {
+  const model::ChatTemplate asks("{{ strftime_now('%a %d %b %Y') }}", {});
+  const std::tm day = template_day();
+  EXPECT_EQ(asks.render({}, model::ChatEnd::kWhole, &day).bytes, "Wed 01 Jan 2025");
+}
+
 // A SentencePiece vocabulary puts a space before a text; its ids are 1 for <s>, 2 for </s>.
 class MetaspacePolicyTextTest : public testing::Test {
  protected:
   static PolicyText text(model::ChatFormat format) {
     const auto gguf =
         model::GgufFile::open(CHARTER_SOURCE_DIR "/tests/golden/metaspace/trained.gguf");
-    return {std::make_shared<const model::Tokenizer>(model::tokenizer_from_gguf(gguf)), format};
+    const auto tokenizer =
+        std::make_shared<const model::Tokenizer>(model::tokenizer_from_gguf(gguf));
+    return {tokenizer, model::ChatTemplate(format, *tokenizer)};
   }
   static Tokens joined(Tokens a, const Tokens& b) {
     a.insert(a.end(), b.begin(), b.end());
@@ -99,8 +143,7 @@ class MetaspacePolicyTextTest : public testing::Test {
 TEST_F(MetaspacePolicyTextTest, WhatGoesOnAfterATextGetsNoSecondSpace) {
   const PolicyText plain = text(model::ChatFormat::kPlain);
   const model::Tokenizer& tokenizer = plain.tokenizer();
-  const Tokens whole = joined(plain.prompt("Hi"), plain.response("the sailor"));
-  EXPECT_EQ(tokenizer.decode(whole),
+  EXPECT_EQ(tokenizer.decode(plain.example("Hi", "the sailor", 1000).tokens),
             "<s> \n\nHuman: Hi\n\nAssistant: the sailor</s>");  // llama.cpp's space after <s>
   EXPECT_EQ(tokenizer.decode(joined(plain.plain("Choose:"), plain.continuation(" (A)"))),
             "<s> Choose: (A)");
@@ -108,7 +151,9 @@ TEST_F(MetaspacePolicyTextTest, WhatGoesOnAfterATextGetsNoSecondSpace) {
 
 TEST_F(MetaspacePolicyTextTest, MistralsAnswersAreTextsOfTheirOwn) {
   const PolicyText mistral = text(model::ChatFormat::kMistral);
-  EXPECT_EQ(mistral.response("the"), joined(mistral.tokenizer().encode("the"), {2}));
+  const auto example = mistral.example("Hi", "the", 1000);
+  EXPECT_EQ(Tokens(example.tokens.begin() + example.loss_from, example.tokens.end()),
+            joined(mistral.tokenizer().encode("the"), {2}));
 }
 
 }  // namespace

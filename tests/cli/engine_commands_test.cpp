@@ -74,6 +74,8 @@ TEST_F(WithModel, RefusesWhatIsNoConversation) {
           {R"({"messages": [{"role": "user", "content": ""}, {"role": "system", "content": ""}]})",
            "messages[1]: role \"system\", expected user, assistant or, first, system"},
           {R"({"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]})",
+           "messages[1].content is empty, expected the beginning of an answer"},
+          {R"({"messages": [{"role": "system", "content": "Be brief."}]})",
            "key 'messages' ends without a message of the user"}}) {
     expect_refused("generate", good + "\n" + row + "\n", ":2: " + why);
   }
@@ -81,7 +83,7 @@ TEST_F(WithModel, RefusesWhatIsNoConversation) {
   expect_refused("generate --chat-format plain",
                  R"({"messages": [{"role": "system", "content": "Be brief."}, )"
                  R"({"role": "user", "content": "Hi"}]})",
-                 ":1: messages[0].role: \"system\", expected user or assistant: plain turns");
+                 "raises \"plain turns have no system message\"");
   run("generate --chat-format gemma --in " + scratch_.write("in.jsonl", good))
       .expect_refused(2, "--chat-format: gemma not in {chatml,llama3,mistral,plain}");
 }
@@ -231,6 +233,11 @@ TEST_F(WithModel, AConversationIsWrittenByTheModelsTemplate) {
   EXPECT_EQ(answer, generate({{"prompt", system + turn}}));
   EXPECT_NE(answer.value("text", "").find("Paris"), std::string::npos) << answer;
   EXPECT_EQ(answer.value("finish", ""), "stop_token");
+  // An answer goes on from its beginning.
+  nlohmann::json begun = messages;
+  begun.push_back({{"role", "assistant"}, {"content", "The capital of"}});
+  EXPECT_EQ(generate({{"messages", begun}}),
+            generate({{"prompt", system + turn + "The capital of"}}));
   // A named format leaves the model's system message out.
   EXPECT_EQ(generate({{"messages", messages}}, "--chat-format chatml"),
             generate({{"prompt", turn}}));

@@ -2,124 +2,85 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
-#include "model/model_files.hpp"
-#include "tests/model/model_path.hpp"
+#include "model/chat_template.hpp"
+#include "model/input_error.hpp"
+#include "tests/model/byte_tokenizer.hpp"
 
 namespace charter::model {
 namespace {
 
-const std::vector<ChatMessage> kTurns = {{"user", "Hi"}, {"assistant", " Yo "}, {"user", "Bye"}};
+const std::vector<std::string> kMarkers = {"<|im_start|>",
+                                           "<|im_end|>",
+                                           "<|begin_of_text|>",
+                                           "<|start_header_id|>",
+                                           "<|end_header_id|>",
+                                           "<|eot_id|>",
+                                           "<s>",
+                                           "</s>"};
 
-TEST(ChatFormat, ChatMlWritesTheDefaultSystemMessageOnlyWhenThereIsNone) {
-  const ChatTemplate chat{ChatFormat::kChatMl, "Be kind."};
-  const std::vector<ChatMessage> user = {{"user", "Hi"}};
-  EXPECT_EQ(render_chat(chat, user, true),
-            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
-            "<|im_start|>assistant\n");
-  const std::vector<ChatMessage> own = {{"system", "S"}, {"user", "Hi"}};
-  EXPECT_EQ(render_chat(chat, own, false),
-            "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n");
-  EXPECT_EQ(render_chat({ChatFormat::kChatMl, ""}, user, false),
-            "<|im_start|>user\nHi<|im_end|>\n");
+// The format that a golden case is of, on a vocabulary of its form.
+ChatTemplate format_of(const std::string& name) {
+  std::vector<std::string> markers = kMarkers;
+  if (name.ends_with("tokens")) markers.insert(markers.end(), {"[INST]", "[/INST]"});
+  TokenizerSpec spec = byte_spec(markers);
+  if (name.ends_with("<s>")) spec.prepend_id = kFirstSpecial + 6;
+  return {chat_format_from_name(name.substr(0, name.find(' '))), Tokenizer(spec)};
 }
 
-TEST(ChatFormat, Llama3TrimsContents) {
-  EXPECT_EQ(render_chat({ChatFormat::kLlama3, ""}, kTurns, true),
-            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
-            "<|start_header_id|>assistant<|end_header_id|>\n\nYo<|eot_id|>"
-            "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
-            "<|start_header_id|>assistant<|end_header_id|>\n\n");
-}
-
-TEST(ChatFormat, MistralPutsTheSystemTextIntoTheFirstUserTurn) {
-  const std::vector<ChatMessage> turns = {{"system", "S"}, {"user", "Hi"}, {"assistant", "Yo"}};
-  EXPECT_EQ(render_chat({ChatFormat::kMistral, ""}, turns, false),
-            "<s>[INST] S\n\nHi [/INST]Yo</s>");
+// tests/golden/chat_formats.json, made by tests/golden/chat_formats.py.
+TEST(ChatFormat, IsATemplateThatRendersAsJinja2RendersIt) {
+  std::ifstream in(CHARTER_SOURCE_DIR "/tests/golden/chat_formats.json");
+  const auto golden = nlohmann::json::parse(in);
+  size_t texts = 0, errors = 0;
+  for (const auto& c : golden) {
+    const std::string name = c["name"];
+    const ChatTemplate chat = format_of(name);
+    ASSERT_EQ(chat.source(), c["template"]) << "run tests/golden/chat_formats.py";
+    for (const auto& r : c["renderings"]) {
+      std::vector<ChatMessage> messages;
+      for (const auto& m : r["messages"]) messages.push_back({m["role"], m["content"]});
+      const ChatEnd end = r["generate"] ? ChatEnd::kGenerate : ChatEnd::kWhole;
+      if (r.contains("error")) {
+        EXPECT_THROW((void)chat.render(messages, end, nullptr), InputError) << name;
+        ++errors;
+      } else {
+        EXPECT_EQ(chat.render(messages, end, nullptr).bytes, r["text"]) << name;
+        ++texts;
+      }
+    }
+  }
+  EXPECT_EQ(golden.size(), 6u);
+  EXPECT_GE(texts, 70u);
+  EXPECT_GE(errors, 20u);
 }
 
 TEST(ChatFormat, PlainIsTheProceduresBytes) {
   const std::vector<ChatMessage> user = {{"user", "Hi"}};
-  EXPECT_EQ(render_chat({ChatFormat::kPlain, ""}, user, true), "\n\nHuman: Hi\n\nAssistant:");
-  EXPECT_EQ(stop_strings(ChatFormat::kPlain).front(), "\n\nHuman:");
+  const ChatTemplate plain = format_of("plain");
+  EXPECT_EQ(plain.render(user, ChatEnd::kGenerate, nullptr).bytes, "\n\nHuman: Hi\n\nAssistant:");
+  EXPECT_EQ(stop_strings(plain).front(), "\n\nHuman:");
 }
 
-TEST(ChatFormat, RefusesRolesItCannotWrite) {
-  const std::vector<ChatMessage> tool = {{"tool", "x"}}, late = {{"user", "x"}, {"system", "y"}},
-                                 system = {{"system", "y"}};
-  EXPECT_THROW((void)render_chat({ChatFormat::kChatMl, ""}, tool, true), std::invalid_argument);
-  EXPECT_THROW((void)render_chat({ChatFormat::kChatMl, ""}, late, true), std::invalid_argument);
-  EXPECT_THROW((void)render_chat({ChatFormat::kPlain, ""}, system, true), std::invalid_argument);
-}
-
-// tests/golden/chat_templates.json, made by tests/golden/chat_templates.py.
-nlohmann::json golden_templates() {
-  std::ifstream in(std::filesystem::path(CHARTER_SOURCE_DIR) / "tests/golden/chat_templates.json");
-  return nlohmann::json::parse(in);
-}
-
-TEST(ChatTemplates, AreDetectedAndWrittenAsJinjaRendersThem) {
-  size_t renderings = 0;
-  for (const auto& c : golden_templates()) {
-    if (c.contains("refused")) continue;
-    const ChatTemplate chat = detect_chat_template(c["template"].get<std::string>());
-    EXPECT_EQ(chat_format_name(chat.format), c["format"]) << c["name"];
-    for (const auto& r : c["renderings"]) {
-      std::vector<ChatMessage> messages;
-      for (const auto& m : r["messages"]) messages.push_back({m["role"], m["content"]});
-      EXPECT_EQ(render_chat(chat, messages, r["generate"]), r["text"]) << c["name"];
-      ++renderings;
-    }
+TEST(ChatFormat, RefusesAVocabularyWithoutItsMarkers) {
+  const Tokenizer tokenizer(byte_spec({"<|im_start|>"}));
+  try {
+    (void)ChatTemplate(ChatFormat::kChatMl, tokenizer);
+    FAIL() << "<|im_end|> is missing";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "chat format chatml: the vocabulary has no special token \"<|im_end|>\"");
   }
-  EXPECT_GT(renderings, 80u);
+  EXPECT_THROW((void)ChatTemplate(ChatFormat::kLlama3, tokenizer), InputError);
+  EXPECT_NO_THROW((void)ChatTemplate(ChatFormat::kPlain, tokenizer));
 }
 
-TEST(ChatTemplates, OfAnotherFormAreRefused) {
-  for (const auto& c : golden_templates()) {
-    if (!c.contains("refused")) continue;
-    try {
-      (void)detect_chat_template(c["template"].get<std::string>());
-      ADD_FAILURE() << c["name"] << " is accepted";
-    } catch (const std::runtime_error& error) {
-      EXPECT_NE(std::string(error.what()).find(c["refused"].get<std::string>()), std::string::npos)
-          << c["name"] << ": " << error.what();
-    }
-  }
-}
-
-TEST(ChatTemplates, MayEndAnywhere) {
-  EXPECT_EQ(detect_chat_template("").format, ChatFormat::kPlain);
-  const std::string whole = golden_templates()[2]["template"];
-  for (size_t n = 1; n < whole.size(); ++n) {
-    try {
-      (void)detect_chat_template(whole.substr(0, n));
-    } catch (const std::runtime_error&) {
-    }
-  }
-}
-
-TEST(ChatFormat, OfTheDefaultModelIsChatMlWithItsSystemMessage) {
-  SKIP_UNLESS_DEFAULT_MODEL();
-  const ModelFiles files = load_model(testing_model_path());
-  const ChatTemplate chat = detect_chat_template(files.chat_template);
-  EXPECT_EQ(chat.format, ChatFormat::kChatMl);
-  EXPECT_EQ(chat.default_system,
-            "You are a helpful AI assistant named SmolLM, trained by Hugging Face");
-  const Tokenizer tokenizer(files.tokenizer);
-  // Ids of the rendered text; a marker inside a message stays text.
-  EXPECT_EQ(encode_chat(tokenizer, chat, kTurns, true),
-            tokenizer.encode(render_chat(chat, kTurns, true)));
-  const std::vector<ChatMessage> sly = {{"user", "<|im_end|>"}};
-  const auto ids = encode_chat(tokenizer, {ChatFormat::kChatMl, ""}, sly, false);
-  EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 1);
-  EXPECT_EQ(stop_ids(tokenizer, ChatFormat::kChatMl), (std::vector<int32_t>{2, 0}));
-  EXPECT_THROW((void)encode_chat(tokenizer, {ChatFormat::kLlama3, ""}, sly, false),
-               std::runtime_error);
+TEST(ChatFormat, NamesAreKnown) {
+  for (const char* name : {"chatml", "llama3", "mistral", "plain"})
+    EXPECT_EQ(chat_format_name(chat_format_from_name(name)), name);
+  EXPECT_THROW((void)chat_format_from_name("gemma"), InputError);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "model/chat_format.hpp"
+#include "model/chat_template.hpp"
 #include "model/gguf_model.hpp"
 #include "model/hf_directory.hpp"
 #include "model/metaspace.hpp"
@@ -258,21 +258,19 @@ TEST(MetaspaceTokenizer, TakesTimeLinearInAMegabyteWithoutBreaks) {
 }
 
 TEST(MetaspaceChat, MistralIsWrittenAsTheReferenceReadsIt) {
-  const ChatTemplate chat{ChatFormat::kMistral, ""};
   const std::vector<ChatMessage> turns = {{"user", "Hi"}, {"assistant", "Yo"}, {"user", "a"}};
+  const std::vector<ChatMessage> user = {{"user", "Hi"}};
   each_case([&](const json& document, const std::string& name, const json&) {
-    if (document["added_tokens"][0]["normalized"]) return;  // </s> after text is text there
     const Tokenizer tokenizer(tokenizer_from_json(document, "t.json"));
-    EXPECT_EQ(encode_chat(tokenizer, chat, turns, true),
-              tokenizer.encode(render_chat(chat, turns, true)))
-        << name;
-    EXPECT_EQ(stop_ids(tokenizer, ChatFormat::kMistral), std::vector<int32_t>{2});
+    const ChatTemplate mistral(ChatFormat::kMistral, tokenizer);
+    const auto text = mistral.render(turns, ChatEnd::kGenerate, nullptr);
+    EXPECT_EQ(encode_chat(tokenizer, text), tokenizer.encode(text.bytes)) << name;
+    EXPECT_EQ(stop_ids(tokenizer, mistral, nullptr), std::vector<int32_t>{2});
     // Plain turns have no marker of their own: the text begins with the model's.
-    const std::vector<ChatMessage> plain = {{"user", "Hi"}};
-    const auto ids = encode_chat(tokenizer, {ChatFormat::kPlain, ""}, plain, true);
-    EXPECT_EQ(ids.front(), 1);
-    EXPECT_EQ(std::vector<int32_t>(ids.begin() + 1, ids.end()),
-              tokenizer.encode("\n\nHuman: Hi\n\nAssistant:"));
+    const ChatTemplate plain(ChatFormat::kPlain, tokenizer);
+    EXPECT_EQ(encode_chat(tokenizer, plain.render(user, ChatEnd::kGenerate, nullptr)),
+              tokenizer.encode("<s>\n\nHuman: Hi\n\nAssistant:"))
+        << name;
   });
 }
 
@@ -288,9 +286,22 @@ TEST(MetaspaceChat, InstTokensAreUsedWhereTheVocabularyHasThem) {
   const Tokenizer tokenizer(tokenizer_from_json(document, "t.json"));
   const std::vector<ChatMessage> turns = {
       {"user", "[INST] Hi"}, {"assistant", "Yo"}, {"user", "a"}};
-  const auto ids = encode_chat(tokenizer, {ChatFormat::kMistral, ""}, turns, true);
+  const ChatTemplate mistral(ChatFormat::kMistral, tokenizer);
+  const auto ids = encode_chat(tokenizer, mistral.render(turns, ChatEnd::kGenerate, nullptr));
   EXPECT_EQ(std::count(ids.begin(), ids.end(), 600), 2);  // not the user's own text of it
   EXPECT_EQ(tokenizer.decode(ids), "<s>[INST] [INST] Hi[/INST] Yo</s>[INST] a[/INST]");
+}
+
+TEST(MetaspaceChat, MarkersOfAMessageAreText) {
+  const std::vector<ChatMessage> sly = {{"user", "a </s> b"}};
+  each_case([&](const json& document, const std::string& name, const json&) {
+    const Tokenizer tokenizer(tokenizer_from_json(document, "t.json"));
+    const ChatTemplate chat("{{ '<s>' + messages[0].content + '</s>' }}", tokenizer.spec());
+    const auto ids = encode_chat(tokenizer, chat.render(sly, ChatEnd::kWhole, nullptr));
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 1), 1) << name;
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 1) << name;
+    EXPECT_NE(tokenizer.decode(ids).find("a </s> b"), std::string::npos) << name;
+  });
 }
 
 TEST(MetaspaceTokenizer, NamesTheComponentItDoesNotSupport) {

@@ -247,14 +247,16 @@ def model_cases(new, model):
         case.set("models.base", copy).refused(pattern).leaves(*FRAME)
         shutil.copy(model / file, copy / file)
         case.works()
-    case = new("chat template of an unknown format")
+    case = new("chat template with an unknown filter")
     copy = case.folder / "model"
     shutil.copytree(model, copy)
-    write(copy / "chat_template.jinja", "<start_of_turn>{{ role }}")
+    write(copy / "chat_template.jinja", "<start_of_turn>\n{{ messages[0].role | rot13 }}")
     chat = write(case.folder / "chat.jsonl", json.dumps({"messages": [{"role": "user", "content": "Hi"}]}) + "\n")
     text = write(case.folder / "text.jsonl", json.dumps({"prompt": "Hi"}) + "\n")
     generate = ("generate", "--model", copy, "--max-new-tokens", "1", "--in")
-    case.refused(r'/model: unknown chat template "<start_of_turn>.*--chat-format', *generate, chat)
+    case.refused(r"chat\.jsonl:1: chat template line 2: filter 'rot13' is not supported", *generate, chat)
+    write(copy / "chat_template.jinja", "a\n{% include 'b' %}")
+    case.refused(r'/model: chat template line 2: tag "include" is not supported.*--chat-format', *generate, chat)
     for arguments in ((text,), (chat, "--chat-format", "chatml")):
         if (done := case.start(*generate, *arguments)).returncode != 0:
             case.fail("expected an answer: a raw prompt needs no template, a named format neither", done)
