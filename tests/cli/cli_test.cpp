@@ -54,6 +54,28 @@ TEST(ConfigCheck, NamesFileLineAndNearestKey) {
       .expect_refused(1, "--set rl.batch=0: rl.batch: got the number 0, expected 1 to 65536");
 }
 
+// By the list of checks that `charter run` goes through; tests/system/start_checks_test.py has the
+// others.
+TEST(ConfigCheck, RefusesWhatARunWouldEndWith) {
+  SKIP_UNLESS_DEFAULT_MODEL();
+  const Scratch scratch;
+  const std::string check = "config check " + kQuickstart + " --set ";
+  run_charter(scratch, check + "models.policy_format=llama3")
+      .expect_refused(1,
+                      "chat format llama3: the vocabulary has no special token "
+                      "\"<|begin_of_text|>\"");
+  run_charter(scratch, check + "models.max_context=8193")
+      .expect_refused(1, "models.max_context: got 8193, expected at most the 8192 tokens of ");
+  run_charter(scratch, check + "data.red_team=" + scratch.at("none.jsonl"))
+      .expect_refused(1, "data.red_team: " + scratch.at("none.jsonl") + ": ");
+  const Outcome few = run_charter(scratch, check + "eval.prompts=200");
+  EXPECT_EQ(few.code, 0) << few.error;
+  EXPECT_NE(few.out.find("warning: eval.prompts: wants 100 held-out prompts of data.red_team, "
+                         "which has 41 (206 rows, 41 of them held out)\n"),
+            std::string::npos)
+      << few.out;
+}
+
 TEST(ConfigExplain, PrintsLinesOrJson) {
   const Scratch scratch;
   const Outcome line = run_charter(scratch, "config explain rl.batch");
