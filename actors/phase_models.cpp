@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
+#include "actors/kept_model.hpp"
 #include "model/device.hpp"
-#include "model/snapshot.hpp"
 
 namespace charter::actors {
 namespace {
@@ -32,7 +32,7 @@ std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path,
   if (!std::filesystem::exists(path))
     throw std::runtime_error(path.string() +
                              ": no such model; the stage that makes it has not run");
-  const auto files = model::load_model(path);
+  const auto files = load_kept_model(path);
   auto loaded = std::make_shared<LoadedModel>();
   loaded->transformer = model::on_device(model::make_transformer(files),
                                          model::require_device(config.machine.device));
@@ -80,7 +80,7 @@ std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string&
 
 feedback::PreferenceModel PhaseModels::preference_model() const {
   return feedback::with_snapshot(load("pm_init")->transformer,
-                                 model::read_snapshot(weights_ / "pm.safetensors"));
+                                 read_kept_snapshot(weights_ / "pm.safetensors"));
 }
 
 model::LoraOptions PhaseModels::lora() const {

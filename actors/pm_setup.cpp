@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "actors/kept_model.hpp"
 #include "feedback/calibration.hpp"
 
 namespace charter::actors {
@@ -18,7 +19,7 @@ void make_trainer(PmTrainerState& state, const PhaseModels& models) {
   else
     model::enable_full_training(pm.transformer);
   if (!state.options.start.empty()) {
-    const auto snapshot = model::read_snapshot(state.options.start);
+    const auto snapshot = read_kept_snapshot(state.options.start);
     auto tensors = snapshot.tensors;
     pm.head = model::value_head_from(tensors, base->transformer.config.hidden_size);
     std::erase_if(tensors,

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "actors/fault_handler.hpp"
+#include "actors/kept_model.hpp"
 #include "actors/learner_batches.hpp"
 #include "actors/learner_stats.hpp"
 #include "actors/publish.hpp"
@@ -93,8 +94,8 @@ void save(LearnerState& state, const metrics::CheckpointMetrics& metrics) {
 void leave_result(LearnerState& state) {
   const auto target = state.models->weights() / state.options.result;
   if (std::filesystem::exists(target)) return;
-  auto files = model::load_model(state.models->weights() /
-                                 weights_name(state.models->config(), state.options.start));
+  auto files = load_kept_model(state.models->weights() /
+                               weights_name(state.models->config(), state.options.start));
   const at::NoGradGuard no_grad;
   // Whoever reads the model writes conversations as it was trained on them.
   files.chat_template = state.models->load(state.options.start)->text->template_source();
@@ -102,7 +103,7 @@ void leave_result(LearnerState& state) {
   for (auto& [tensor_name, tensor] :
        model::merged_tensors(state.ppo ? state.ppo->policy() : state.sft->policy()))
     files.tensors[tensor_name] = tensor.detach();
-  model::save_hf_directory(files, target);
+  save_kept_model(files, target);
 }
 
 void finish(Self self, const Metrics& metrics) {

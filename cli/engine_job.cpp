@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "actors/kept_model.hpp"
 #include "cli/environment.hpp"
 #include "cli/machine_probe.hpp"
 #include "cli/row_prompt.hpp"
@@ -51,7 +52,7 @@ EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) 
   at::set_num_threads(arguments.threads > 0 ? arguments.threads : cores);
   const at::NoGradGuard no_grad;
   const std::string path = model_or_default(arguments.model);
-  const model::ModelFiles files = model::load_model(path);
+  const model::ModelFiles files = actors::load_kept_model(path);
 
   EngineJob job;
   job.config = files.config;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "actors/kept_model.hpp"
 #include "cli/commands.hpp"
 #include "cli/jsonl.hpp"
 #include "model/model_files.hpp"
@@ -43,7 +44,7 @@ fs::path snapshot_path(const ExportArguments& arguments) {
 
 void run_export(const ExportArguments& arguments) {
   const fs::path source = snapshot_path(arguments);
-  const model::ModelFiles files = model::load_model(source);
+  const model::ModelFiles files = actors::load_kept_model(source);
   model::check_tensors(files);
   model::save_hf_directory(files, arguments.directory);
   if (arguments.json) {

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "actors/kept_model.hpp"
 #include "cli/commands.hpp"
 #include "cli/jsonl.hpp"
 #include "model/model_files.hpp"
@@ -17,7 +18,7 @@ struct ImportArguments {
 };
 
 void run_import(const ImportArguments& arguments) {
-  const model::ModelFiles files = model::load_model(arguments.model);
+  const model::ModelFiles files = actors::load_kept_model(arguments.model);
   model::save_hf_directory(files, arguments.directory);
   if (arguments.json) {
     std::cout << json_line({{"model", arguments.model},

@@ -115,11 +115,11 @@ TokenizerSpec tokenizer_from_hf_directory(const fs::path& dir) {
   return spec;
 }
 
-ModelFiles model_from_hf_directory(const fs::path& dir) {
+ModelFiles model_from_hf_directory(const fs::path& dir, const FileCheck& check) {
   ModelFiles files;
   files.config = config_from_hf(read_json(dir / "config.json"), (dir / "config.json").string());
   files.source = dir.string();
-  SafetensorsIndex index = SafetensorsIndex::open_dir(dir);
+  SafetensorsIndex index = SafetensorsIndex::open_dir(dir, check);
   files.quantization = index.dtype();
   std::erase_if(index.entries, [&](const auto& e) { return is_redundant(e.first, files.config); });
   TensorShapes shapes;
@@ -148,7 +148,8 @@ json tokenizer_config_to_hf(const ModelFiles& files) {
   return out;
 }
 
-void save_hf_directory(const ModelFiles& files, const fs::path& target) {
+void save_hf_directory(const ModelFiles& files, const fs::path& target,
+                       const std::function<void(const fs::path&)>& complete) {
   validate(files.config);
   check_tensors(files);
   const fs::path dir = target.has_filename() ? target : target.parent_path();
@@ -168,6 +169,7 @@ void save_hf_directory(const ModelFiles& files, const fs::path& target) {
       write_file_atomically(temporary / "chat_template.jinja", files.chat_template);
     }
     write_safetensors(temporary / "model.safetensors", files.tensors, {{"format", "pt"}});
+    if (complete) complete(temporary);
     fs::rename(temporary, dir);
   } catch (...) {
     std::error_code ignored;

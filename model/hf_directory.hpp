@@ -7,7 +7,8 @@
 
 namespace charter::model {
 
-[[nodiscard]] ModelFiles model_from_hf_directory(const std::filesystem::path& dir);
+[[nodiscard]] ModelFiles model_from_hf_directory(const std::filesystem::path& dir,
+                                                 const FileCheck& check = {});
 [[nodiscard]] TokenizerSpec tokenizer_from_hf_directory(const std::filesystem::path& dir);
 
 [[nodiscard]] std::string chat_template_from_hf_directory(const std::filesystem::path& dir);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,6 +29,9 @@ class MappedFile {
   const std::byte* data_;
   size_t size_;
 };
+
+// Told of a file once it is mapped and before anything is read from it; refuses it by an exception.
+using FileCheck = std::function<void(const MappedFile&)>;
 
 // Writes `chunks` one after the other to `path`: beside it first, synced, then renamed over it, and
 // the folder synced. Throws std::runtime_error naming the file.

@@ -10,8 +10,8 @@
 namespace charter::model {
 namespace {
 
-ModelFiles load_files(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) return model_from_hf_directory(path);
+ModelFiles load_files(const std::filesystem::path& path, const FileCheck& check) {
+  if (std::filesystem::is_directory(path)) return model_from_hf_directory(path, check);
   return model_from_gguf(GgufFile::open(path));
 }
 
@@ -23,8 +23,8 @@ void check_tensors(const ModelFiles& files) {
   check_shapes(files.config, shapes, files.source);
 }
 
-ModelFiles load_model(const std::filesystem::path& path) {
-  ModelFiles files = load_files(path);
+ModelFiles load_model(const std::filesystem::path& path, const FileCheck& check) {
+  ModelFiles files = load_files(path, check);
   const auto tokens = static_cast<int64_t>(files.tokenizer.tokens.size());
   if (tokens > files.config.vocab_size) {
     throw InputError(files.source + ": the tokenizer has " + std::to_string(tokens) +

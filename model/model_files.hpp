@@ -3,9 +3,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
+#include "model/mapped_file.hpp"
 #include "model/model_config.hpp"
 #include "model/tokenizer_spec.hpp"
 
@@ -32,7 +34,9 @@ struct ModelFiles {
 // Reads a .gguf file, or a directory with config.json, tokenizer.json and safetensors. Throws
 // std::runtime_error with one line naming file, tensor or key, and offset for anything missing,
 // malformed or unsupported; sizes are checked against the file before memory is taken.
-[[nodiscard]] ModelFiles load_model(const std::filesystem::path& gguf_or_hf_dir);
+// check: told of each safetensors file as it is mapped, so that its content is read once for both.
+[[nodiscard]] ModelFiles load_model(const std::filesystem::path& gguf_or_hf_dir,
+                                    const FileCheck& check = {});
 
 // Only the tokenizer of the same sources: no tensor is read.
 [[nodiscard]] TokenizerSpec load_tokenizer(const std::filesystem::path& gguf_or_hf_dir);
@@ -43,8 +47,10 @@ struct ModelFiles {
 // Writes config.json, model.safetensors (float32), tokenizer.json, tokenizer_config.json,
 // generation_config.json and chat_template.jinja: a directory that transformers and load_model
 // read. The directory appears complete or not at all (written beside it, synced, renamed). `dir`
-// must not exist, or be empty: std::runtime_error otherwise.
-void save_hf_directory(const ModelFiles& files, const std::filesystem::path& dir);
+// must not exist, or be empty: std::runtime_error otherwise. complete: told of the directory when
+// all of it is written, before it takes its place; may add files.
+void save_hf_directory(const ModelFiles& files, const std::filesystem::path& dir,
+                       const std::function<void(const std::filesystem::path&)>& complete = {});
 
 // Checks that every tensor the config implies is there with its shape, and none else.
 // Throws std::runtime_error naming the tensor, its shape and the expected one.

@@ -133,8 +133,9 @@ std::string header_text(const std::map<std::string, at::Tensor>& tensors,
 
 }  // namespace
 
-SafetensorsIndex SafetensorsIndex::open(const std::filesystem::path& path) {
+SafetensorsIndex SafetensorsIndex::open(const std::filesystem::path& path, const FileCheck& check) {
   const auto file = MappedFile::open(path);
+  if (check) check(*file);
   const Header header = read_header(*file);
   SafetensorsIndex out;
   for (const auto& [name, entry] : header.object.items()) {
@@ -152,9 +153,10 @@ SafetensorsIndex SafetensorsIndex::open(const std::filesystem::path& path) {
   return out;
 }
 
-SafetensorsIndex SafetensorsIndex::open_dir(const std::filesystem::path& dir) {
+SafetensorsIndex SafetensorsIndex::open_dir(const std::filesystem::path& dir,
+                                            const FileCheck& check) {
   const auto index = dir / "model.safetensors.index.json";
-  if (!std::filesystem::exists(index)) return open(dir / "model.safetensors");
+  if (!std::filesystem::exists(index)) return open(dir / "model.safetensors", check);
   const json listing = json::parse(read_text_file(index), nullptr, /*allow_exceptions=*/false);
   if (!listing.is_object() || !listing.contains("weight_map") ||
       !listing["weight_map"].is_object()) {
@@ -170,7 +172,7 @@ SafetensorsIndex SafetensorsIndex::open_dir(const std::filesystem::path& dir) {
     shards.insert(shard.get<std::string>());
   }
   SafetensorsIndex out;
-  for (const auto& shard : shards) merge(out, open(dir / shard), (dir / shard).string());
+  for (const auto& shard : shards) merge(out, open(dir / shard, check), (dir / shard).string());
   for (const auto& [name, shard] : listing["weight_map"].items()) {
     if (!out.entries.contains(name)) {
       fail(index.string(), "tensor " + name + ": expected in " + shard.get<std::string>());

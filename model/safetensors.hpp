@@ -31,9 +31,12 @@ struct SafetensorsIndex {
   std::map<std::string, SafetensorsEntry> entries;
   std::map<std::string, std::string> metadata;  // the header's __metadata__
 
-  [[nodiscard]] static SafetensorsIndex open(const std::filesystem::path& file);
+  // check: told of each file that is mapped.
+  [[nodiscard]] static SafetensorsIndex open(const std::filesystem::path& file,
+                                             const FileCheck& check = {});
   // model.safetensors of a folder, or the shards that model.safetensors.index.json lists.
-  [[nodiscard]] static SafetensorsIndex open_dir(const std::filesystem::path& dir);
+  [[nodiscard]] static SafetensorsIndex open_dir(const std::filesystem::path& dir,
+                                                 const FileCheck& check = {});
 
   [[nodiscard]] std::string dtype() const;  // most values' stored type: "F32", "F16", "BF16"
 };
