@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "config/value_text.hpp"
+
 namespace charter::cli {
 namespace {
 
@@ -52,7 +54,16 @@ std::filesystem::path data_directory() {
 
 config::RunConfig load_run_config(const std::string& file,
                                   const std::vector<std::string>& overrides) {
-  return config::load_config(file, overrides, default_model());
+  const std::filesystem::path place =
+      std::filesystem::absolute(file).lexically_normal().parent_path();
+  std::vector<std::string> all;
+  if (std::filesystem::path(file).filename() == "config.toml" &&
+      std::filesystem::exists(place / "manifest.json") &&
+      std::filesystem::is_directory(place / "weights"))
+    all = {"run.root=" + config::value_text(place.parent_path().string()),
+           "run.name=" + config::value_text(place.filename().string())};
+  all.insert(all.end(), overrides.begin(), overrides.end());  // the last of two wins
+  return config::load_config(file, all, default_model());
 }
 
 }  // namespace charter::cli

@@ -17,7 +17,8 @@ namespace charter::cli {
 // Where the authored files are: CHARTER_DATA_DIR, else the source tree's config/.
 [[nodiscard]] std::filesystem::path data_directory();
 
-// load_config with the default model.
+// load_config with the default model. A run's own config.toml names the directory it lies in,
+// wherever that was moved or copied to.
 [[nodiscard]] config::RunConfig load_run_config(const std::string& file,
                                                 const std::vector<std::string>& overrides);
 
