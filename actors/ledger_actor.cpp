@@ -92,6 +92,18 @@ void try_commit(LedgerActor::stateful_pointer<LedgerState> self,
   if (state.finishing) self->quit();
 }
 
+// A copy of the database without its log lacks no more than these minutes.
+void fold_in_time(LedgerState& state) {
+  constexpr std::chrono::minutes kAge{2};
+  const auto now = std::chrono::steady_clock::now();
+  if (now - state.folded < kAge) return;
+  state.folded = now;
+  try {
+    state.ledger->fold_log(false);
+  } catch (const store::LedgerError&) {  // the next commit meets it
+  }
+}
+
 // A row that names work nobody gave out is a peer's mistake, not a reason to end the run.
 bool known(store::Ledger& ledger, int64_t id) {
   if (ledger.find(id)) return true;
@@ -180,7 +192,10 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
         self->state.finishing = true;
         if (!self->state.trouble) try_commit(self, metrics, patience);
       },
-      [self](Probe) { return self->state.ports.say(role_report(self->state)); },
+      [self](Probe) {
+        fold_in_time(self->state);
+        return self->state.ports.say(role_report(self->state));
+      },
       [self, metrics](const From<Record>& m) {
         take(self, m, [metrics](store::Ledger& l, LedgerState& s, const Record& r) {
           apply_record(l, s, r, metrics.duplicates);

@@ -35,6 +35,7 @@ struct LedgerState {
   bool scheduled = false;
   int64_t lineage = 0;
   int64_t progress = 0;
+  std::chrono::steady_clock::time_point folded = std::chrono::steady_clock::now();  // the log
   metrics::LimitWatch limits;  // of the policy's versions
   struct Trouble {             // of the commit that cannot be made
     std::string what;

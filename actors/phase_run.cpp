@@ -4,6 +4,7 @@
 #include <limits>
 #include <thread>
 
+#include "actors/kept_results.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/phase_watch.hpp"
 #include "actors/restart_budget.hpp"
@@ -27,6 +28,7 @@ store::CheckpointVersion newest_checkpoint(Run& run, const std::string& model) {
     run.ledger->add_event("warning", warning);
     run.tell(warning);
   }
+  require_known(checkpoints, *run.ledger, model);
   return latest.checkpoint ? latest.checkpoint->at : store::CheckpointVersion{};
 }
 
@@ -41,17 +43,6 @@ int64_t restore(Run& run, const Phase& phase) {
     run.ledger->restore_to("pm_online", pm.lineage, pm.version, store::Reopen::kRecorded);
   }
   return at.version;
-}
-
-// Everything is trained, and what the phase leaves behind is not there: it was stopped in between.
-bool result_missing(const NodeContext& context, const Phase& phase, int64_t work) {
-  static const std::map<std::string, std::string> results{{"sl_train", "sl_cai"},
-                                                          {"pmp", "pmp.safetensors"},
-                                                          {"pm_train", "pm.safetensors"},
-                                                          {"rl", "rl_cai"}};
-  const auto result = results.find(phase.name);
-  return work > 0 && result != results.end() &&
-         !std::filesystem::exists(context.paths.weights() / result->second);
 }
 
 // Every model the phase's actors read was left behind by an earlier stage.
@@ -144,12 +135,14 @@ struct Begun {
 Begun begin_phase(Run& run, const Phase& phase) {
   Begun begun{.version = restore(run, phase)};
   run.ledger->raise_lineage();
-  run.ledger->add_work(stage_work(run.options.context, *run.ledger, phase));
+  if (run.options.check_data) run.options.check_data();
+  std::vector<std::string> notes;
+  run.ledger->fill_work(stage_work(run.options.context, *run.ledger, phase, &notes));
+  for (const auto& note : notes) run.ledger->add_event("warning", note);
   begun.items = open_items(run, phase, begun.version);
   begun.work = std::any_of(begun.items.begin(), begun.items.end(),
                            [&](const auto& item) { return phase.required.contains(item.kind); });
-  begun.missing =
-      result_missing(run.options.context, phase, run.ledger->count_by_state(phase.name).total());
+  begun.missing = result_missing(*run.ledger, run.options.context.paths, phase);
   record_notices(run);
   return begun;
 }
@@ -274,7 +267,10 @@ PhaseStatus::State run_phase(Run& run, const Phase& phase, Clock::time_point sta
     record_events(run, phase, status);
     if (status.state == State::kDone || status.state == State::kStopped) {
       tell_given_up(run, phase);
-      if (status.state == State::kDone) require_result(run, phase);
+      if (status.state == State::kDone) {
+        require_result(run, phase);
+        with_ledger(run, [&] { remember_results(*run.ledger, run.options.context.paths, phase); });
+      }
       return status.state;
     }
     if (status.state == State::kFailed) throw std::runtime_error(phase.name + ": " + status.reason);

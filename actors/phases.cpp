@@ -23,6 +23,7 @@ Phase rl_phase(const config::RunConfig& config) {
   phase.rollout_weights = phase.reference_weights = "sl_cai";
   phase.trained_model = "policy";
   phase.progress = "trajectories";
+  phase.result = "rl_cai";
   return phase;
 }
 
@@ -42,7 +43,8 @@ std::vector<Phase> phases(const config::RunConfig& config) {
        .required = {"sft"},
        .settled_by_training = {"sft"},
        .trained_model = "sl",
-       .progress = "conversations"},
+       .progress = "conversations",
+       .result = "sl_cai"},
       {.name = "label",
        .stage = "label",
        .rollout_kinds = {"pair"},
@@ -64,6 +66,7 @@ std::vector<Phase> phases(const config::RunConfig& config) {
        .settled_by_training = {"pmp"},
        .trained_model = "pmp",
        .progress = "pairs",
+       .result = "pmp.safetensors",
        .optional = true},
       {.name = "pm_train",
        .stage = "pm_train",
@@ -72,7 +75,8 @@ std::vector<Phase> phases(const config::RunConfig& config) {
        .required = {"preference"},
        .settled_by_training = {"preference"},
        .trained_model = "pm",
-       .progress = "pairs"},
+       .progress = "pairs",
+       .result = "pm.safetensors"},
       {.name = "pm_score",
        .stage = "pm_train",
        .reward_kinds = {"score"},

@@ -30,6 +30,7 @@ struct Phase {
   std::string
       trained_model;     // ledger's name of the model whose checkpoint decides the restore; "" none
   std::string progress;  // what is counted, for the progress line
+  std::string result;    // under weights/, made of trained_model; "" none
   // No later stage trains on what comes of it: when all of its work is given up the run goes on,
   // and its stage says so. Any other phase ends the run then.
   bool optional = false;

@@ -61,10 +61,24 @@ void close_stage(Run& run, store::StageRow& row) {
   if (!why.empty()) row.reason += ": " + why;
 }
 
+// Ended, and what it left behind is still there. Otherwise it is made again of the last checkpoint.
+bool is_settled(Run& run, const store::StageRow& row) {
+  if (row.state == store::StageState::kSkipped) return true;
+  if (row.state != store::StageState::kDone) return false;
+  const auto& paths = run.options.context.paths;
+  bool whole = true;
+  for (const auto& phase : phases(run.config()))
+    if (phase.stage == row.name && result_missing(*run.ledger, paths, phase)) {
+      require_checkpoint(paths, phase);
+      whole = false;
+    }
+  return whole;
+}
+
 // The row of an attempt that begins now, written.
 store::StageRow begin_stage(Run& run, const std::string& stage) {
   auto row = stage_row(run, stage);
-  if (row.state == store::StageState::kDone || row.state == store::StageState::kSkipped) return row;
+  if (is_settled(run, row)) return row;
   row.state = store::StageState::kRunning;
   row.reason.clear();
   if (row.started == 0) row.started = unix_seconds();
@@ -114,6 +128,7 @@ State run_stage(Run& run, const std::string& stage) {
       row.ended = unix_seconds();
     }
     run.ledger->set_stage(row);
+    run.ledger->fold_log(true);  // a copy of the database without its log has the stage
   });
   run.show([&] { run.view.stage_ends(stage, row); });
   return state;

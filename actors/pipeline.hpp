@@ -27,6 +27,9 @@ struct PipelineOptions {
   // Both asked several times a second, on the pipeline's thread.
   std::function<bool()> stopping;                     // finish what trains and end
   std::function<std::vector<std::string>()> notices;  // what happened to the process since
+  // Throws when a data file is no longer the one that the run's work follows from. Called before a
+  // phase's work is made of them.
+  std::function<void()> check_data;
 };
 
 // In the detail of a stage's row while it runs: when this attempt began, in Unix seconds.

@@ -6,6 +6,7 @@
 #include "actors/ppo_learner.hpp"
 #include "actors/reward.hpp"
 #include "actors/rollout.hpp"
+#include "actors/used_prompts.hpp"
 #include "feedback/datasets.hpp"
 
 namespace charter::actors {
@@ -123,8 +124,11 @@ std::vector<ComparisonWork> probes(const Spawn& s) {
   std::vector<ComparisonWork> result;
   const auto path =
       data_file(s.context, s.context.config.data.helpfulness, "preferences/helpfulness.jsonl");
+  const auto used =
+      UsedPrompts::of_comparisons(store::Ledger::open_read_only(s.context.paths.ledger()));
   for (const auto& row : feedback::load_comparisons(path).rows) {
     if (row.split != feedback::Split::kHeldOut || result.size() >= 8) continue;
+    if (!used.allows(row.prompt, row.split)) continue;
     const bool swap = result.size() % 2 == 1;
     result.push_back({.comparison_id = row.id,
                       .prompt = feedback::render(row.prompt),

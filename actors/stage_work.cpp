@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "actors/stage_work_parts.hpp"
+#include "actors/used_prompts.hpp"
 
 namespace charter::actors {
 
@@ -14,6 +15,8 @@ std::vector<feedback::PromptRow> Maker::prompts(bool red_team, Split split, uint
                              : data_file(context, config().data.helpful, "prompts/helpful.jsonl");
   auto rows = feedback::load_prompts(path).rows;
   std::erase_if(rows, [split](const auto& row) { return row.split != split; });
+  drop_used(rows, UsedPrompts::of_prompts(ledger, red_team ? "red_team" : "helpful"), split,
+            red_team ? "data.red_team" : "data.helpful");
   shuffle(rows, salt);
   return rows;
 }
@@ -187,7 +190,7 @@ DataCounts read_counts(const NodeContext& context) {
 }
 
 std::vector<store::WorkItem> stage_work(const NodeContext& context, const store::Ledger& ledger,
-                                        const Phase& phase) {
+                                        const Phase& phase, std::vector<std::string>* notes) {
   static const std::map<std::string, std::function<Items(const Maker&)>> makers{
       {"sl_generate", sl_generate},
       {"sl_train", sl_train},
@@ -200,7 +203,7 @@ std::vector<store::WorkItem> stage_work(const NodeContext& context, const store:
       {"rl", rl},
       {"eval_generate", eval_generate},
       {"eval_judge", eval_judge_work}};
-  return makers.at(phase.name)(Maker{context, ledger, phase});
+  return makers.at(phase.name)(Maker{context, ledger, phase, notes});
 }
 
 }  // namespace charter::actors

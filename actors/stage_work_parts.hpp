@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/stage_work.hpp"
+#include "actors/used_prompts.hpp"
 #include "actors/work.hpp"
 #include "feedback/counter_rng.hpp"
 #include "feedback/datasets.hpp"
@@ -18,6 +19,7 @@ struct Maker {
   const NodeContext& context;
   const store::Ledger& ledger;
   const Phase& phase;
+  std::vector<std::string>* notes = nullptr;  // what was left out, where somebody wants to know
 
   [[nodiscard]] const config::RunConfig& config() const { return context.config; }
   [[nodiscard]] uint64_t seed() const { return static_cast<uint64_t>(config().run.seed); }
@@ -28,6 +30,19 @@ struct Maker {
     for (size_t i = rows.size(); i > 1; --i)
       std::swap(rows[i - 1],
                 rows[feedback::draw_index({.seed = seed(), .work_id = salt, .round = i}, i)]);
+  }
+  // Removes what the run has used on the other side of the split; key: of the data file.
+  template <class Row>
+  void drop_used(std::vector<Row>& rows, const UsedPrompts& used, feedback::Split split,
+                 const char* key) const {
+    const auto dropped =
+        std::erase_if(rows, [&](const Row& row) { return !used.allows(row.prompt, split); });
+    if (dropped == 0 || notes == nullptr) return;
+    const bool train = split == feedback::Split::kTrain;
+    notes->push_back(std::string(key) + ": " + std::to_string(dropped) +
+                     " rows of the changed file are " + (train ? "for training" : "held out") +
+                     " there and were " + (train ? "held out" : "trained on") +
+                     " before; they are left out");
   }
   // Of one split, in seeded order.
   [[nodiscard]] std::vector<feedback::PromptRow> prompts(bool red_team, feedback::Split split,

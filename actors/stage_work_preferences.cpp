@@ -33,6 +33,8 @@ std::vector<feedback::ComparisonRow> comparisons(const Maker& make, bool harmles
               : data_file(make.context, d.helpfulness, "preferences/helpfulness.jsonl"))
           .rows;
   if (split) std::erase_if(rows, [&](const auto& row) { return row.split != *split; });
+  if (split && !harmlessness)
+    make.drop_used(rows, UsedPrompts::of_comparisons(make.ledger), *split, "data.helpfulness");
   make.shuffle(rows, salt);
   if (static_cast<int32_t>(rows.size()) > most) rows.erase(rows.begin() + most, rows.end());
   return rows;

@@ -35,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 struct RunArguments {
   std::string file, stage;
   std::vector<std::string> overrides;
+  bool accept_data = false;
 };
 
 std::map<std::string, double> planned_seconds(const config::RunConfig& config,
@@ -85,10 +86,10 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
   options.context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, config.run.name);
   options.context.wiring.transport = std::move(transport);
   options.context.wiring.addresses = {.transport = config.machine.transport,
-                                      .run_id = run.run_id,
+                                      .run_id = run.manifest.run_id(),
                                       .ipc_directory = temporaries.sockets(),
                                       .tcp_base_port = config.machine.tcp_base_port};
-  options.context.wiring.hello.run_id = std::stoull(run.run_id, nullptr, 16);
+  options.context.wiring.hello.run_id = std::stoull(run.manifest.run_id(), nullptr, 16);
   options.context.wiring.hello.schema_hash = actors::WireTypes::schema_hash();
   options.context.registry = std::make_shared<prometheus::Registry>();
   options.binary = fs::read_symlink("/proc/self/exe");
@@ -96,6 +97,9 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
   options.planned_seconds = planned_seconds(config, sizes);
   options.stopping = [&signals] { return signals.stopping(); };
   options.notices = [&signals] { return signals.notices(); };
+  options.check_data = [config, recorded = run.manifest.inputs()] {
+    require_unchanged(recorded, measure_data(config, data_directory()));
+  };
   return options;
 }
 
@@ -120,7 +124,8 @@ class ListedTargets {
 };
 
 // ledger: read between phases only.
-actors::PipelineView callbacks_of(RunView& view, const store::Ledger& ledger) {
+actors::PipelineView callbacks_of(RunView& view, RunManifest& manifest,
+                                  const store::Ledger& ledger) {
   actors::PipelineView callbacks;
   callbacks.stage_begins = [&view](const std::string& stage, double planned) {
     view.message(stage + ": planned " + fixed(planned, 0) + " s");
@@ -128,7 +133,9 @@ actors::PipelineView callbacks_of(RunView& view, const store::Ledger& ledger) {
   callbacks.progress = [&view](const auto& phase, const auto& status, double) {
     view.progress(phase, status);
   };
-  callbacks.stage_ends = [&view, &ledger](const std::string& stage, const store::StageRow& row) {
+  callbacks.stage_ends = [&](const std::string& stage, const store::StageRow& row) {
+    manifest.set_ledger_commits(ledger.commits());
+    manifest.save();
     if (stage == "rl")
       if (const auto exceeded = limits_exceeded(ledger); !exceeded.empty())
         view.message("rl: ends with limits exceeded: " + exceeded);
@@ -163,25 +170,26 @@ std::string put_back(store::Ledger& ledger) {
 }
 
 void run(const RunArguments& arguments) {
-  const auto config = load_run_config(arguments.file, arguments.overrides);
+  auto config = load_run_config(arguments.file, arguments.overrides);
   if (config.machine.placement == "single") model::keep_freed_memory();
   // All that is read is read before config.toml makes the directory a run that would be resumed.
   const auto findings = check_start(config, data_directory(), arguments.stage);
   auto directory = open_run_directory(config);
+  config.models = directory.models;
+  take_data(directory, measure_data(config, data_directory()), arguments.accept_data);
   import_models(directory, config, [](const std::string& text) { std::cerr << text << "\n"; });
-  begin_run(directory, config);
-  auto ledger = std::make_shared<store::Ledger>(
-      store::Ledger::open(directory.paths.ledger(), directory.run_id, std::move(directory.lock)));
+  auto ledger = std::make_shared<store::Ledger>(begin_run(directory, config));
   for (const auto& key : directory.accepted) ledger->add_event("info", "resumed with " + key);
   tell(findings, *ledger);
+  for (const auto& line : directory.data_changes) std::cerr << line << "\n";
   if (directory.resumed) std::cerr << "resuming " << directory.paths.run.string() << "\n";
   RunSignals signals;
 
   zmq::context_t zmq_context;
   auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
-  const auto sizes = model_sizes(config.models.base);
+  const auto sizes = model_sizes(directory.paths.weights() / "base");
   auto temporaries = std::make_unique<RunTemporaries>(
-      directory.paths.run, directory.run_id,
+      directory.paths.run, directory.manifest.run_id(),
       SharedMemory{.needed_bytes = config::snapshot_bytes(config, sizes)});
   auto options =
       pipeline_options(directory, config, *temporaries, transport, sizes, signals, arguments.stage);
@@ -211,7 +219,8 @@ void run(const RunArguments& arguments) {
         {.hurry = [stops] { return RunSignals::stop_requests() > stops; },
          .give_up = [&] { leave_without_them(failure.empty() ? "ended without them" : failure); }});
     try {
-      end = actors::run_pipeline(host.system(), ledger, options, callbacks_of(view, *ledger));
+      end = actors::run_pipeline(host.system(), ledger, options,
+                                 callbacks_of(view, directory.manifest, *ledger));
     } catch (const actors::HungActor& hung) {  // the host's end would wait for it
       leave_without_them(hung.what());
     } catch (const std::exception& e) {  // told when the actors have ended, or have not
@@ -237,6 +246,8 @@ void add_run(CLI::App& app) {
   command->add_option("--stage", arguments->stage, "only this stage")
       ->check(CLI::IsMember(actors::stage_names()));
   command->add_option("--set", arguments->overrides, "section.key=value, over the file's");
+  command->add_flag("--accept-data", arguments->accept_data,
+                    "take data files that have changed since the run began");
   command->callback([arguments] { run(*arguments); });
 }
 

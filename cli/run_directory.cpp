@@ -1,52 +1,21 @@
 #include "cli/run_directory.hpp"
 
-#include <ATen/ATen.h>
-#include <torch/version.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iomanip>
-#include <nlohmann/json.hpp>
-#include <random>
 #include <set>
-#include <sstream>
 
-#include "cli/output_file.hpp"
+#include "actors/kept_model.hpp"
+#include "actors/kept_results.hpp"
 #include "model/mapped_file.hpp"
 #include "model/model_files.hpp"
+#include "store/commit_count.hpp"
 
 namespace charter::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-void write_text(const fs::path& path, const std::string& text) {
-  OutputFile out(path.string());
-  out.stream() << text;
-  out.commit();
-}
-
-std::string random_id() {
-  std::random_device device;
-  std::ostringstream text;
-  text << std::hex << std::setw(8) << std::setfill('0') << device() << std::setw(8) << device();
-  return text.str();
-}
-
-std::string cpu_flags() {
-  std::ifstream in("/proc/cpuinfo");
-  std::string line, found;
-  while (std::getline(in, line))
-    if (line.starts_with("flags")) {
-      for (const char* flag : {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"})
-        if (line.find(flag) != std::string::npos)
-          found += (found.empty() ? "" : " ") + std::string(flag);
-      break;
-    }
-  return found;
-}
 
 void make_directories(const fs::path& run) {
   std::error_code error;
@@ -69,28 +38,6 @@ std::string join(const std::vector<std::string>& parts) {
   return text;
 }
 
-// The run's id, made with the directory.
-std::string manifest_id(const fs::path& path, const config::RunConfig& config) {
-  if (fs::exists(path)) {
-    const auto manifest =
-        nlohmann::json::parse(model::read_text_file(path), nullptr, /*allow_exceptions=*/false);
-    if (!manifest.is_object() || !manifest.contains("run_id"))
-      throw std::runtime_error(path.string() +
-                               ": expected a JSON object with run_id; the file is damaged");
-    return manifest["run_id"].get<std::string>();
-  }
-  const auto id = random_id();
-  write_text(path, nlohmann::json{{"run_id", id},
-                                  {"seed", config.run.seed},
-                                  {"charter", CHARTER_VERSION},
-                                  {"commit", CHARTER_COMMIT},
-                                  {"libtorch", TORCH_VERSION},
-                                  {"cpu", cpu_flags()}}
-                           .dump(2) +
-                       "\n");
-  return id;
-}
-
 // Done by the ledger, or its result is written and the ledger does not say so yet.
 bool rl_is_done(const actors::RunPaths& paths) {
   if (fs::exists(paths.weights() / "rl_cai")) return true;
@@ -99,57 +46,167 @@ bool rl_is_done(const actors::RunPaths& paths) {
   return stage && stage->state == store::StageState::kDone;
 }
 
+// A ledger that a start made which failed before it had begun.
+bool is_unused(const fs::path& ledger) {
+  constexpr uintmax_t kHeaderAlone = 4096;
+  if (store::CommitCount::read(ledger) == 0 && fs::file_size(ledger) <= kHeaderAlone) return true;
+  return store::Ledger::open_read_only(ledger).stages().empty();
+}
+
+// Without config.toml there is no run here; what only a run can have made is not taken for a new
+// one's.
+void require_no_remains(const actors::RunPaths& paths, const config::RunConfig& config) {
+  const auto refuse = [&](const fs::path& what) {
+    throw std::runtime_error(what.string() + ": is there, and " +
+                             (paths.run / "config.toml").string() +
+                             " is missing: restore that from a backup, or move " +
+                             paths.run.string() + " away to begin anew");
+  };
+  if (fs::exists(paths.ledger()) && !is_unused(paths.ledger())) refuse(paths.ledger());
+  for (const auto& phase : actors::phases(config))
+    if (!phase.result.empty() && fs::exists(paths.weights() / phase.result))
+      refuse(paths.weights() / phase.result);
+  for (const auto& model : fs::directory_iterator(paths.run / "checkpoints"))
+    if (model.is_directory() && !fs::is_empty(model.path())) refuse(model.path());
+}
+
+void remove_unused_ledger(const fs::path& ledger) {
+  for (const char* suffix : {"", "-wal", "-shm", ".commits"}) fs::remove(ledger.string() + suffix);
+}
+
+struct ModelKey {
+  const char* part;  // its name under weights/, where it is not base
+  std::string config::ModelsSection::*path;
+};
+constexpr ModelKey kModels[] = {{"base", &config::ModelsSection::base},
+                                {"helpful", &config::ModelsSection::helpful},
+                                {"judge", &config::ModelsSection::judge},
+                                {"pm_init", &config::ModelsSection::pm_init}};
+
+std::string input_key(const std::string& part) { return "models." + part; }
+
+// The run has its own copy of the model, so that the path it came from says nothing any more.
+// Another path is the same setting where it leads to nothing, and nobody wrote it, or to the same
+// content.
+bool is_same_model(const RunManifest& manifest, const config::RunConfig& original,
+                   const ModelKey& key, const std::string& path) {
+  const std::string& before = original.models.*key.path;
+  if (path == before) return true;
+  const auto recorded = manifest.inputs().value(input_key(actors::weights_name(original, key.part)),
+                                                nlohmann::json());
+  if (!recorded.is_object() || before.empty()) return false;
+  if (path.empty()) return std::string(key.part) == "base";
+  return fs::exists(path) && changed(recorded, measure_model(path)).empty();
+}
+
+// `original` with what may be elsewhere than it was taken from `config`.
+config::RunConfig moved(const config::RunConfig& original, const config::RunConfig& config,
+                        const RunManifest& manifest) {
+  auto result = original;
+  result.run.root = config.run.root;
+  result.run.name = config.run.name;
+  if (!manifest.inputs().empty()) result.data = config.data;
+  for (const auto& key : kModels)
+    if (is_same_model(manifest, original, key, config.models.*key.path))
+      result.models.*key.path = config.models.*key.path;
+  return result;
+}
+
+void compare(RunDirectory& run, const config::RunConfig& original,
+             const config::RunConfig& config) {
+  const auto difference = config::compare_for_resume(moved(original, config, run.manifest), config);
+  if (!difference.refused.empty())
+    throw std::runtime_error(
+        run.paths.run.string() + " holds a run with other settings that cannot change: " +
+        join(difference.refused) + "; expected them as they were, or another run.name");
+  run.accepted = difference.accepted;
+  if (original.rl.updates != config.rl.updates && rl_is_done(run.paths))
+    throw std::runtime_error(run.paths.run.string() + ": rl.updates: the rl stage is done with " +
+                             std::to_string(original.rl.updates) +
+                             " updates; expected this value, or another run.name");
+}
+
 }  // namespace
 
 RunDirectory open_run_directory(const config::RunConfig& config) {
-  RunDirectory run{.paths = {fs::absolute(fs::path(config.run.root) / config.run.name)},
-                   .run_id = {},
-                   .resumed = false,
-                   .lock = store::WriterLock{},
-                   .accepted = {}};
-  make_directories(run.paths.run);
-  run.lock = store::WriterLock::of(run.paths.ledger());
-  const auto config_path = run.paths.run / "config.toml";
-  if (fs::exists(config_path)) {
-    run.resumed = true;
-    const auto original =
-        config::parse_config(model::read_text_file(config_path), config_path.string(), {}, "");
-    const auto difference = config::compare_for_resume(original, config);
-    if (!difference.refused.empty())
-      throw std::runtime_error(
-          run.paths.run.string() + " holds a run with other settings that cannot change: " +
-          join(difference.refused) + "; expected them as they were, or another run.name");
-    run.accepted = difference.accepted;
-    if (original.rl.updates != config.rl.updates && rl_is_done(run.paths))
-      throw std::runtime_error(run.paths.run.string() + ": rl.updates: the rl stage is done with " +
-                               std::to_string(original.rl.updates) +
-                               " updates; expected this value, or another run.name");
+  const actors::RunPaths paths{fs::absolute(fs::path(config.run.root) / config.run.name)};
+  make_directories(paths.run);
+  auto lock = store::WriterLock::of(paths.ledger());
+  RunDirectory run{.paths = paths,
+                   .manifest = RunManifest::of(paths.run, config),
+                   .resumed = fs::exists(paths.run / "config.toml"),
+                   .lock = std::move(lock),
+                   .accepted = {},
+                   .data_changes = {},
+                   .models = config.models};
+  if (!run.resumed) {
+    require_no_remains(paths, config);
+    return run;
   }
+  if (!fs::exists(paths.run / "manifest.json"))
+    throw std::runtime_error(
+        (paths.run / "manifest.json").string() +
+        ": is missing beside a run that has begun: restore it from a backup, or "
+        "move " +
+        paths.run.string() + " away to begin anew");
+  const auto path = paths.run / "config.toml";
+  const auto original = config::parse_config(model::read_text_file(path), path.string(), {}, "");
+  compare(run, original, config);
+  run.models = original.models;
   return run;
 }
 
-void begin_run(RunDirectory& run, const config::RunConfig& config) {
-  run.run_id = manifest_id(run.paths.run / "manifest.json", config);
-  write_text(run.paths.run / "config.toml", config::to_toml(config));
+void take_data(RunDirectory& run, const RunInputs& data, bool accept) {
+  auto inputs = run.resumed ? run.manifest.inputs() : nlohmann::json::object();
+  if (run.resumed && !accept) require_unchanged(inputs, data);
+  for (const auto& [key, input] : data) {
+    const auto before = inputs.value(key, nlohmann::json());
+    const auto wrong = run.resumed ? changed(before, input) : "";
+    if (!wrong.empty()) {
+      run.data_changes.push_back(key + ": " + wrong + "; " + kAccepted);
+      run.manifest.add_accepted(key, before, to_json(input));
+    }
+    inputs[key] = to_json(input);
+  }
+  run.manifest.set_inputs(std::move(inputs));
 }
 
-void import_models(const RunDirectory& run, const config::RunConfig& config,
+void import_models(RunDirectory& run, const config::RunConfig& config,
                    const std::function<void(const std::string&)>& say) {
-  const std::pair<const char*, const std::string*> models[] = {{"base", &config.models.base},
-                                                               {"helpful", &config.models.helpful},
-                                                               {"judge", &config.models.judge},
-                                                               {"pm_init", &config.models.pm_init}};
+  auto inputs = run.manifest.inputs();
   std::set<fs::path> imported;
-  for (const auto& [name, source] : models) {
-    const auto target = run.paths.weights() / actors::weights_name(config, name);
+  for (const auto& key : kModels) {
+    const std::string& source = config.models.*key.path;
+    const auto target = run.paths.weights() / actors::weights_name(config, key.part);
     if (fs::exists(target)) {
       if (run.resumed || !imported.insert(target).second) continue;
       fs::remove_all(target);  // of a start that failed, perhaps with another model
     }
     imported.insert(target);
-    say("importing " + *source + " as " + target.filename().string());
-    model::save_hf_directory(model::load_model(*source), target);
+    say("importing " + source + " as " + target.filename().string());
+    actors::save_kept_model(actors::load_kept_model(source), target);
+    inputs[input_key(target.filename())] = to_json(measure_model(source));
   }
+  run.manifest.set_inputs(std::move(inputs));
+}
+
+store::Ledger begin_run(RunDirectory& run, const config::RunConfig& config) {
+  const auto path = run.paths.ledger();
+  if (!run.resumed) {
+    remove_unused_ledger(path);
+    run.manifest.set_ledger_commits(0);
+    run.manifest.save();  // its id is the ledger's
+  }
+  auto ledger =
+      store::Ledger::open(path, run.manifest.run_id(), std::move(run.lock),
+                          {.exists = run.resumed, .commits = run.manifest.ledger_commits()});
+  actors::check_kept(ledger, run.paths);
+  for (const auto& key : kModels)
+    actors::remember_kept(ledger, run.paths, actors::weights_name(config, key.part));
+  for (const auto& change : run.data_changes) ledger.add_event("warning", change);
+  run.manifest.save();
+  store::replace_file(run.paths.run / "config.toml", config::to_toml(config));
+  return ledger;
 }
 
 }  // namespace charter::cli

@@ -14,6 +14,9 @@ namespace {
 
 using Path = std::filesystem::path;
 
+constexpr const char* kPaperCritiques = "CritiqueRevisionInstructions.json";
+constexpr const char* kPaperFeedback = "RLMadisonInstructions.json";
+
 std::int64_t line(const toml::node& node) {
   return static_cast<std::int64_t>(node.source().begin.line);
 }
@@ -183,13 +186,18 @@ Constitution load_constitution(const std::filesystem::path& file) {
   return out;
 }
 
+std::vector<std::filesystem::path> constitution_files(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return {path};
+  return {path / kPaperCritiques, path / kPaperFeedback};
+}
+
 Constitution import_paper_constitution(const std::filesystem::path& directory) {
   Constitution out;
   out.name = "cai-paper";
   out.source = "ConstitutionalHarmlessnessPaper repository (Bai et al. 2022), " +
                directory.filename().string();
-  out.critiques = import_critiques(directory / "CritiqueRevisionInstructions.json");
-  out.feedback = import_feedback(directory / "RLMadisonInstructions.json");
+  out.critiques = import_critiques(directory / kPaperCritiques);
+  out.feedback = import_feedback(directory / kPaperFeedback);
   out.hash = hash_of(out);
   return out;
 }

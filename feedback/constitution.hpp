@@ -55,6 +55,10 @@ struct Constitution {
 // std::runtime_error.
 [[nodiscard]] Constitution import_paper_constitution(const std::filesystem::path& directory);
 
+// The files that a constitution is read from: the one, or those of the paper's directory.
+[[nodiscard]] std::vector<std::filesystem::path> constitution_files(
+    const std::filesystem::path& path);
+
 // Uniform and independent per key, with replacement across rounds (section 3.1: "at each revision
 // step we randomly sample"). Throws std::invalid_argument if the section is empty.
 [[nodiscard]] const CritiquePrinciple& draw_critique(const Constitution& constitution,

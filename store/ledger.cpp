@@ -1,5 +1,8 @@
 #include "store/ledger.hpp"
 
+#include <map>
+#include <utility>
+
 #include "store/ledger_schema.hpp"
 
 namespace charter::store {
@@ -38,6 +41,22 @@ size_t Ledger::add_work(std::span<const WorkItem> items) {
     }
   });
   return static_cast<size_t>(added);
+}
+
+size_t Ledger::fill_work(std::span<const WorkItem> items) {
+  size_t added = 0;
+  batch([&] {
+    std::map<std::pair<std::string, std::string>, int64_t> room;
+    for (const WorkItem& item : items) ++room[{item.stage, item.kind}];
+    for (auto& [what, places] : room) places -= count_by_state(what.first, what.second).total();
+    for (const WorkItem& item : items) {
+      int64_t& places = room[{item.stage, item.kind}];
+      if (places <= 0 || add_work(std::span(&item, 1)) == 0) continue;
+      --places;
+      ++added;
+    }
+  });
+  return added;
 }
 
 bool Ledger::record(const Record& record) {

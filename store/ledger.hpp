@@ -160,11 +160,17 @@ class Ledger {
 
   // Items that exist already are left as they are. Returns how many are new.
   size_t add_work(std::span<const WorkItem> items);
+  // The same, until there are as many of each stage and kind as `items` holds: what was begun with
+  // other items is not begun again with these.
+  size_t fill_work(std::span<const WorkItem> items);
   // In the order of ids, from the first above after_id. No kinds: all.
   [[nodiscard]] std::vector<WorkRow> pending(const std::string& stage,
                                              std::span<const std::string> kinds, size_t limit,
                                              int64_t after_id = 0) const;
   [[nodiscard]] std::optional<WorkRow> find(int64_t id) const;
+  // Streams the stage's items in the order of ids until `row` returns false, in any state.
+  void for_each_work(const std::string& stage,
+                     const std::function<bool(const WorkRow&)>& row) const;
   // False when the item has a record of that kind already, or is quarantined: nothing changes then.
   bool record(const Record& record);
   // Also for items trained before: the newest training counts.

@@ -61,6 +61,22 @@ std::optional<WorkRow> Ledger::find(int64_t id) const {
   return work_row(query);
 }
 
+void Ledger::for_each_work(const std::string& stage,
+                           const std::function<bool(const WorkRow&)>& row) const {
+  std::vector<WorkRow> rows;
+  do {
+    const int64_t after = rows.empty() ? 0 : rows.back().id;
+    rows.clear();
+    Query query = impl_->db.query(std::string(kWorkColumns) +
+                                  "WHERE stage = ? AND id > ? ORDER BY id LIMIT ?");
+    query.bind(stage).bind(after).bind(static_cast<int64_t>(kRecordsPerRead));
+    while (query.step()) rows.push_back(work_row(query));
+    for (const WorkRow& each : rows) {
+      if (!row(each)) return;
+    }
+  } while (rows.size() == kRecordsPerRead);
+}
+
 StateCounts Ledger::count_by_state(const std::string& stage, const std::string& kind) const {
   Query query = impl_->db.query(
       "SELECT state, count(*) FROM work WHERE stage = ? AND (? = '' OR kind = ?) GROUP BY state");

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -58,6 +59,47 @@ TEST_F(StageWork, ChecksTheLabellerInBothMethodsAndTheEvaluationsJudgeInBothPurp
                                                {"check_helpfulness, likelihood_contrast", 3}}));
   EXPECT_EQ(pairs["check"], pairs["check_harmlessness"]);  // accuracies that can be compared
   EXPECT_EQ(ids.size(), 12u);                              // the ledger takes an id once
+}
+
+// Every prompt changes its side: what has been trained on stays out of the evaluation.
+TEST_F(StageWork, APromptOfAChangedFileIsNeverTrainedOnAndEvaluated) {
+  const auto file = dir.path() / "red.jsonl";
+  const auto write = [&](bool swapped) {
+    std::ofstream out(file);
+    for (int i = 0; i < 20; ++i)
+      out << json{{"id", std::to_string(i)},
+                  {"prompt", "Prompt " + std::to_string(i) + "?"},
+                  {"split", (i < 10) != swapped ? "train" : "held_out"}}
+          << "\n";
+  };
+  write(false);
+  context.config.data.red_team = file.string();
+  context.config.sl_generate.red_team_prompts = 4;
+  context.config.eval.prompts = 40;
+  (void)ledger.add_work(work("sl_generate"));
+  const auto red_team = [&](const char* phase) {
+    std::set<std::string> prompts;
+    for (const auto& item : work(phase)) {
+      const auto w = json::parse(item.payload).get<PromptWork>();
+      if (w.group == "red_team") prompts.insert(w.prompt);
+    }
+    return prompts;
+  };
+  const auto trained = red_team("sl_generate");
+  ASSERT_EQ(trained.size(), 4u);
+  EXPECT_EQ(red_team("eval_generate").size(), 10u);
+  write(true);
+  const auto evaluated = red_team("eval_generate");
+  EXPECT_EQ(evaluated.size(), 6u);  // of ten that are held out there, four were trained on
+  for (const auto& prompt : trained) EXPECT_FALSE(evaluated.contains(prompt)) << prompt;
+  // The work that was begun stands, and no more is begun beside it.
+  EXPECT_EQ(ledger.fill_work(work("sl_generate")), 0u);
+  std::vector<std::string> notes;
+  (void)stage_work(context, ledger, find_phase(context.config, "eval_generate"), &notes);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0],
+            "data.red_team: 4 rows of the changed file are held out there and were trained on "
+            "before; they are left out");
 }
 
 TEST_F(StageWork, TheEvaluationJudgesOnlyPairsWithSomethingToPrefer) {

@@ -46,6 +46,36 @@ TEST_F(LedgerTest, AddingWorkTwiceAddsItOnce) {
   EXPECT_EQ(ledger.count_by_state("eval").total(), 0);
 }
 
+// Three of six rollouts are there under other ids: three more are taken. Pairs are there already.
+TEST_F(LedgerTest, FillingAddsNoMoreOfAKindThanAreAskedFor) {
+  std::vector<WorkItem> others = items(3);
+  for (WorkItem& item : others) item.prompt_id += "-old";
+  ledger.add_work(others);
+  ledger.add_work(items(2, "pair"));
+  std::vector<WorkItem> wanted = items(6);
+  for (const WorkItem& pair : items(2, "pair")) wanted.push_back(pair);
+  EXPECT_EQ(ledger.fill_work(wanted), 3u);
+  EXPECT_EQ(ledger.count_by_state("rl", "rollout").pending, 6);
+  EXPECT_EQ(ledger.count_by_state("rl", "pair").pending, 2);
+  EXPECT_EQ(ledger.fill_work(wanted), 0u);
+  EXPECT_EQ(ledger.fill_work(items(2)), 0u);  // fewer are wanted: what is there stays
+  EXPECT_EQ(ledger.fill_work(items(8)), 2u);  // p0..p2 are there, p3 and p4 are not
+  EXPECT_EQ(ledger.count_by_state("rl", "rollout").pending, 8);
+}
+
+TEST_F(LedgerTest, EveryItemOfAStageIsStreamedWhateverItsState) {
+  ledger.add_work(items(300));
+  ledger.quarantine(7, "a reason");
+  std::vector<int64_t> ids;
+  ledger.for_each_work("rl", [&](const WorkRow& row) {
+    ids.push_back(row.id);
+    return row.id < 290;
+  });
+  ASSERT_EQ(ids.size(), 290u);
+  EXPECT_EQ(ids[6], 7);
+  ledger.for_each_work("eval", [](const WorkRow&) -> bool { throw std::logic_error("none"); });
+}
+
 TEST_F(LedgerTest, PendingComesInOrderByKindLimitAndPosition) {
   ledger.add_work(items(3));
   ledger.add_work(items(2, "pair"));
