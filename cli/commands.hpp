@@ -19,6 +19,7 @@ void add_score(CLI::App& app);     // log-probabilities of given continuations, 
 void add_run(CLI::App& app);       // the stages of a run
 void add_worker(CLI::App& app);    // one process of a run, started by it
 void add_status(CLI::App& app);    // where a run stands
+void add_backup(CLI::App& app);    // a copy of a run, also of a live one
 void add_report(CLI::App& app);    // what came of a run, HTML
 
 }  // namespace charter::cli

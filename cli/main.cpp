@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
        {charter::cli::add_run, charter::cli::add_worker, charter::cli::add_config,
         charter::cli::add_plan, charter::cli::add_import, charter::cli::add_export,
         charter::cli::add_tokenize, charter::cli::add_generate, charter::cli::add_score,
-        charter::cli::add_status, charter::cli::add_report}) {
+        charter::cli::add_status, charter::cli::add_backup, charter::cli::add_report}) {
     add(app);
   }
   try {
