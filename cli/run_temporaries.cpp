@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -60,6 +61,17 @@ std::vector<fs::path> temporary_directories() {
   return {own, "/tmp"};
 }
 
+// Tells a run from a copy of it, which has its id: neither removes what the other keeps. A run that
+// was moved keeps its own.
+std::string place_of(const fs::path& run) {
+  struct stat directory = {};
+  if (::stat(run.c_str(), &directory) != 0)
+    throw std::runtime_error(run.string() + ": " + std::strerror(errno));
+  char text[17];
+  std::snprintf(text, sizeof(text), "%llx", static_cast<unsigned long long>(directory.st_ino));
+  return text;
+}
+
 std::string mebibytes(int64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.1f MiB", static_cast<double>(bytes) / (1 << 20));
@@ -83,7 +95,7 @@ std::string shortage(const SharedMemory& memory) {
 
 RunTemporaries::RunTemporaries(const fs::path& run, const std::string& run_id,
                                const SharedMemory& memory) {
-  const std::string prefix = "charter-" + run_id;
+  const std::string prefix = "charter-" + run_id + "-" + place_of(run);
   remove_earlier(memory.directory, prefix);
   for (const auto& base : temporary_directories()) remove_earlier(base, prefix);
   for (const char* name : {"memory-", "links-"}) remove_earlier(run, name);

@@ -124,14 +124,13 @@ void check_models(Start& start) {
   const auto& c = start.config;
   std::set<fs::path> seen;
   uint64_t base = 0;
-  if (c.models.base.empty())
+  if (source(start, parts(c)[0]).empty())
     throw std::runtime_error(
         "models.base: is empty and CHARTER_MODEL too, expected a GGUF file or a Hugging Face "
         "directory");
   for (const auto& part : parts(c)) {
-    if (part.path.empty()) continue;
     const auto file = source(start, part);
-    if (!seen.insert(file).second) continue;
+    if (file.empty() || !seen.insert(file).second) continue;
     std::shared_ptr<const model::Tokenizer> tokenizer;
     naming(part.key, [&] {
       tokenizer = std::make_shared<const model::Tokenizer>(model::load_tokenizer(file));

@@ -131,9 +131,26 @@ TEST(RunTemporaries, SocketsLieInTmpWhereTmpdirIsTooLongAsWell) {
 
 TEST(RunTemporaries, WhatAnEarlierProcessLeftIsRemoved) {
   const store::TempDir run;
-  fs::create_directory("/dev/shm/charter-" + id() + "-old");
+  std::string memory;
+  {
+    const RunTemporaries temporaries(run.path(), id());
+    memory = temporaries.snapshots().memory;
+  }
+  fs::create_directory(memory.substr(0, memory.rfind('-')) + "-old");
   fs::create_directory(run.path() / "links-old");
+  EXPECT_EQ(left(run.path()).size(), 2u);
   { const RunTemporaries temporaries(run.path(), id()); }
+  EXPECT_TRUE(left(run.path()).empty());
+}
+
+// Of the same id.
+TEST(RunTemporaries, ACopyOfALiveRunLeavesItsOwnAlone) {
+  const store::TempDir run, copy;
+  {
+    const RunTemporaries temporaries(run.path(), id());
+    { const RunTemporaries others(copy.path(), id()); }
+    EXPECT_TRUE(fs::exists(temporaries.snapshots().memory));
+  }
   EXPECT_TRUE(left(run.path()).empty());
 }
 
