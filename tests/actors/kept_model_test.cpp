@@ -62,7 +62,8 @@ TEST_F(KeptModel, OneFlippedBitIsOneLineThatSaysWhatToDo) {
 }
 
 TEST_F(KeptModel, EveryFileOfItIsChecked) {
-  for (const auto& [name, sum] : store::Manifest::read(dir)->files()) {
+  const auto manifest = store::Manifest::read(dir);
+  for (const auto& [name, sum] : manifest->files()) {
     flip_a_bit(dir / name, 20);
     EXPECT_TRUE(refusal().starts_with((dir / name).string() + ": checksum ")) << refusal();
     flip_a_bit(dir / name, 20);

@@ -118,7 +118,7 @@ TEST_F(RunDirectoryTest, AMissingOrEmptyLedgerIsRefused) {
   const auto why = [&](const char* what) {
     return "ledger " + place_ + "/ledger.sqlite: is " + what +
            " beside a run that has begun: restore it from a backup together with the rest of " +
-           place_ + begin_anew_;
+           place_ + ", or move that directory away to begin anew";
   };
   fs::resize_file(run_ / "ledger.sqlite", 0);
   EXPECT_EQ(refusal(), why("empty"));

@@ -78,8 +78,8 @@ TEST_F(RunInputsTest, EveryChangedFileIsNamed) {
   const auto before = recorded();
   std::swap(config.data.red_team, config.data.helpful);
   const auto text = refusal(before);
-  EXPECT_NE(text.find("data.red_team: "), std::string::npos) << text;
-  EXPECT_NE(text.find("; data.helpful: "), std::string::npos) << text;
+  EXPECT_TRUE(text.starts_with("data.helpful: ")) << text;
+  EXPECT_NE(text.find("; data.red_team: "), std::string::npos) << text;
 }
 
 // A file may be moved or renamed: its content is what the work follows from.
