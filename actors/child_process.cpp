@@ -14,11 +14,33 @@
 
 namespace charter::actors {
 
-pid_t start_process(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
-  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (out < 0)
-    throw std::runtime_error(log.string() + ": " + std::strerror(errno) +
+namespace {
+
+// The reading end of a pipe that holds `text` and has no writer. A pipe takes 4096 bytes at once.
+int filled_pipe(std::string_view text) {
+  int ends[2];
+  if (text.size() > 4096 || ::pipe2(ends, O_CLOEXEC) != 0)
+    throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+  const bool written =
+      ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(ends[1]);
+  if (written) return ends[0];
+  ::close(ends[0]);
+  throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+}
+
+}  // namespace
+
+pid_t start_process(const std::vector<std::string>& arguments, const std::filesystem::path& log,
+                    std::string_view input) {
+  const int in = filled_pipe(input);
+  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (out < 0) {
+    const int error = errno;
+    ::close(in);
+    throw std::runtime_error(log.string() + ": " + std::strerror(error) +
                              "; expected a writable log file");
+  }
   std::vector<char*> argv;
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -30,6 +52,7 @@ pid_t start_process(const std::vector<std::string>& arguments, const std::filesy
     // A terminal's Ctrl-C goes to its whole foreground group, a scheduler's or an init system's
     // signal to every process of a job. Workers are told by the supervisor instead, who drains.
     ::setpgid(0, 0);
+    ::dup2(in, STDIN_FILENO);
     for (const int number : {SIGINT, SIGHUP, SIGTERM}) ::signal(number, SIG_IGN);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
@@ -37,6 +60,7 @@ pid_t start_process(const std::vector<std::string>& arguments, const std::filesy
     ::_exit(127);
   }
   const int error = errno;
+  ::close(in);
   ::close(out);
   if (pid < 0)
     throw std::runtime_error(arguments.front() + ": cannot start: " + std::strerror(error));

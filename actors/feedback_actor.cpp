@@ -63,6 +63,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
+        s.ports.expect_accepted(event);
         for (int64_t id : s.work.handle(event)) owned(s, id);
         // The trainer has the preference: now it may count as given.
         for (int64_t id : s.preferences.handle(event))
@@ -109,6 +110,7 @@ FeedbackActor::behavior_type feedback_actor(Self self, Wiring wiring,
       [self, metrics](const From<Pair>& m) {
         auto& s = self->state;
         const auto& p = m.message;
+        s.work.keep_ticket(p.work_id, p.ticket);
         if (auto held = s.unacknowledged.find(p.work_id); held != s.unacknowledged.end()) {
           // The lease was issued again: the label under way stands for both, the later sender waits
           // for it.

@@ -78,7 +78,8 @@ void finish_judgement(FeedbackState& state, int64_t id, const metrics::FeedbackM
                                       .p_first = r.p_first,
                                       .principle_id = r.principle_id,
                                       .method = r.method,
-                                      .judge_id = r.judge_id},
+                                      .judge_id = r.judge_id,
+                                      .ticket = state.work.ticket(id)},
                            id);
   }
   state.judging.erase(id);

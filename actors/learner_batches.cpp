@@ -19,6 +19,7 @@ void take_batch(LearnerState& state, const From<Batch>& m, const metrics::Learne
   auto batch = m;
   const auto vocabulary = state.base->transformer.config.vocab_size;
   std::erase_if(batch.message.trajectories, [&](const rl::ScoredTrajectory& scored) {
+    state.work.keep_ticket(scored.trajectory.work_id, scored.trajectory.ticket);
     const auto why = rl::defect(scored, vocabulary);
     if (why.empty()) return false;
     metrics.dropped_schema.Increment();

@@ -1,5 +1,6 @@
 #include "actors/ledger_actor.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,18 +12,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int64_t kCreditPerWorker = 64;
+constexpr size_t kReasonBytes = 2000;  // of a text that a peer chose
 
-template <class T, class Apply>
-void take(LedgerActor::stateful_pointer<LedgerState> self, const From<T>& message, Apply apply) {
-  auto& state = self->state;
-  state.waiting.push_back(
-      {message.from, message.sequence, [message, apply](store::Ledger& ledger, LedgerState& s) {
-         apply(ledger, s, message.message);
-       }});
-  if (!state.scheduled) {
-    state.scheduled = true;
-    self->send(self, Tick{});  // behind what is in the mailbox already: one commit for all of it
-  }
+// Between two characters of UTF-8.
+std::string cut(const std::string& text) {
+  size_t size = std::min(text.size(), kReasonBytes);
+  while (size > 0 && size < text.size() && (text[size] & 0xC0) == 0x80) --size;
+  return text.substr(0, size);
 }
 
 RoleReport role_report(const LedgerState& state) {
@@ -104,17 +100,55 @@ void fold_in_time(LedgerState& state) {
   }
 }
 
-// A row that names work nobody gave out is a peer's mistake, not a reason to end the run.
-bool known(store::Ledger& ledger, int64_t id) {
-  if (ledger.find(id)) return true;
-  ledger.add_event("warning", "work item " + std::to_string(id) +
-                                  " is not in the ledger; its message was ignored");
-  return false;
+bool holds(const LedgerState& state, int64_t id, uint64_t ticket) {
+  const auto found = state.given.find(id);
+  return found != state.given.end() && found->second.ticket == ticket;
+}
+
+bool holds(const LedgerState& state, const std::vector<int64_t>& ids,
+           const std::vector<uint64_t>& tickets) {
+  if (ids.empty() || ids.size() != tickets.size()) return false;
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (!holds(state, ids[i], tickets[i])) return false;
+  return true;
+}
+
+bool trains(Role role, const std::string& model) {
+  if (role == Role::kPpoLearner) return model == "sl" || model == "policy";
+  return role == Role::kPmTrainer && (model == "pmp" || model == "pm" || model == "pm_online");
+}
+
+std::map<std::string, int64_t> newest_versions(const store::Ledger& ledger) {
+  std::map<std::string, int64_t> newest;
+  for (const char* model : {"sl", "policy", "pmp", "pm", "pm_online"})
+    for (const auto& row : ledger.versions(model))
+      newest[model] = std::max(newest[model], row.version);
+  return newest;
+}
+
+bool can_be(LedgerState& state, Peer, const Record& r) {
+  return holds(state, r.work_id, r.ticket) && state.given[r.work_id].kind == r.kind &&
+         r.version >= 0 && nlohmann::json::accept(r.body);
+}
+
+bool can_be(LedgerState& state, Peer, const Quarantine& q) {
+  return holds(state, q.work_id, q.ticket);
+}
+
+// Versions may arrive out of order, but no further apart than messages may be outstanding.
+bool can_be(LedgerState& state, Peer from, const Trained& t) {
+  const auto peer = state.peers.find(from);
+  return peer != state.peers.end() && trains(peer->second, t.model) &&
+         holds(state, t.work_ids, t.tickets) && t.version >= 1 &&
+         t.version <= state.versions[t.model] + kCreditPerWorker && nlohmann::json::accept(t.stats);
+}
+
+bool can_be(LedgerState& state, Peer, const Returned& r) {
+  return holds(state, r.work_ids, r.tickets);
 }
 
 void apply_record(store::Ledger& ledger, LedgerState& state, const Record& r,
                   prometheus::Counter& duplicates) {
-  if (!known(ledger, r.work_id)) return;
   const bool added = ledger.record({.work_id = r.work_id,
                                     .kind = r.kind,
                                     .body = r.body,
@@ -142,11 +176,10 @@ std::vector<metrics::Crossing> look(metrics::LimitWatch& limits, int64_t version
 
 void apply_trained(store::Ledger& ledger, LedgerState& state, const Trained& t,
                    const metrics::LimitMetrics& limits) {
-  for (int64_t id : t.work_ids)
-    if (!known(ledger, id)) return;
   ledger.mark_trained(t.model, state.lineage, t.version, t.work_ids);
   ledger.add_version(
       {.model = t.model, .lineage = state.lineage, .version = t.version, .stats = t.stats});
+  state.versions[t.model] = std::max(state.versions[t.model], t.version);
   state.to_tell.push_back(
       {.what = "trained", .kind = t.model, .version = t.version, .work_ids = t.work_ids});
   if (t.model != "policy") return;
@@ -162,16 +195,34 @@ void recall_limits(LedgerState& state, int64_t newest, const metrics::LimitMetri
   for (const auto& each : state.limits.states()) limits.show(each);
 }
 
+template <class T, class Apply>
+void take(LedgerActor::stateful_pointer<LedgerState> self, const From<T>& message, Apply apply) {
+  auto& state = self->state;
+  if (!can_be(state, message.from, message.message))
+    return state.ports.refuse(message.from, message.sequence);
+  state.waiting.push_back(
+      {message.from, message.sequence, [message, apply](store::Ledger& ledger, LedgerState& s) {
+         apply(ledger, s, message.message);
+       }});
+  if (!state.scheduled) {
+    state.scheduled = true;
+    self->send(self, Tick{});  // behind what is in the mailbox already: one commit for all of it
+  }
+}
+
 }  // namespace
 
 LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
                                         Wiring wiring, std::shared_ptr<store::Ledger> ledger,
-                                        int64_t policy_version, metrics::LedgerMetrics metrics,
+                                        GivenOut given, int64_t policy_version,
+                                        metrics::LedgerMetrics metrics,
                                         metrics::LimitMetrics limits, LedgerPatience patience) {
   install_fault_handler(self);
   auto& state = self->state;
   state.lineage = wiring.hello.lineage;
   state.ledger = std::move(ledger);
+  state.given = std::move(given);
+  state.versions = newest_versions(*state.ledger);
   recall_limits(state, policy_version, limits);
   state.ports = Ports(std::move(wiring), "ledger", 0);
   const auto link = state.ports.bind<Record, Quarantine, Trained, Returned>(
@@ -181,6 +232,9 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
   return {
       [self, link](const LinkEvent& event) {
         auto& s = self->state;
+        if (event.kind == LinkEvent::Kind::kUp)
+          if (const auto role = role_of(event.hello.role)) s.peers[event.from] = *role;
+        if (event.kind == LinkEvent::Kind::kDown) s.peers.erase(event.from);
         // Commits are told to the prompt source alone; it is the only peer that grants the ledger
         // credit.
         if (event.kind == LinkEvent::Kind::kUp && event.hello.role == "prompt_source")
@@ -203,10 +257,12 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
       },
       [self](const From<Quarantine>& m) {
         take(self, m, [](store::Ledger& l, LedgerState& s, const Quarantine& q) {
-          if (!known(l, q.work_id)) return;
-          l.quarantine(q.work_id, q.reason);
-          l.add_event("warning",
-                      "work item " + std::to_string(q.work_id) + " quarantined: " + q.reason);
+          const auto row = l.find(q.work_id);
+          const auto reason = cut(q.reason);
+          l.quarantine(q.work_id, reason);
+          if (row && row->state == store::WorkState::kPending)  // said again: no further row
+            l.add_event("warning",
+                        "work item " + std::to_string(q.work_id) + " quarantined: " + reason);
           s.to_tell.push_back({.what = "quarantined", .work_ids = {q.work_id}});
         });
       },
@@ -217,8 +273,8 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
       },
       [self](const From<Returned>& m) {
         take(self, m, [](store::Ledger& l, LedgerState& s, const Returned& r) {
-          l.add_event("info",
-                      std::to_string(r.work_ids.size()) + " trajectories returned: " + r.reason);
+          l.add_event("info", std::to_string(r.work_ids.size()) +
+                                  " trajectories returned: " + cut(r.reason));
           s.to_tell.push_back({.what = "returned", .work_ids = r.work_ids});
         });
       },

@@ -6,8 +6,13 @@
 // A commit that fails, or would go to a file that is no longer at the ledger's path, is tried again
 // for a while: a disk gets room, a directory comes back. Meanwhile nothing is acknowledged, so all
 // of it stays with its senders. After that the actor dies of what it met first.
+//
+// What a peer says is checked against what it holds: it needs the ticket of every item it names, an
+// item's record has the item's kind, and a trainer speaks of its own models, in versions that can
+// be the next ones. What fails is counted and acknowledged, and leaves no row.
 #pragma once
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +24,13 @@
 #include "store/ledger.hpp"
 
 namespace charter::actors {
+
+// An item that the phase gives out: who holds its ticket was given it, or a result of it.
+struct GivenWork {
+  uint64_t ticket = 0;
+  std::string kind;
+};
+using GivenOut = std::map<int64_t, GivenWork>;  // by work id
 
 struct LedgerState {
   static constexpr const char* name = "ledger";
@@ -32,6 +44,9 @@ struct LedgerState {
   Outbox commits;                  // to prompt_source
   std::vector<Waiting> waiting;    // of the next commit
   std::vector<Committed> to_tell;  // by that commit
+  GivenOut given;
+  std::map<Peer, Role> peers;               // as they said hello
+  std::map<std::string, int64_t> versions;  // by model: the newest committed
   bool scheduled = false;
   int64_t lineage = 0;
   int64_t progress = 0;
@@ -54,7 +69,8 @@ struct LedgerPatience {
 // policy_version: that rl goes on from; 0 in other phases.
 LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerState> self,
                                         Wiring wiring, std::shared_ptr<store::Ledger> ledger,
-                                        int64_t policy_version, metrics::LedgerMetrics metrics,
+                                        GivenOut given, int64_t policy_version,
+                                        metrics::LedgerMetrics metrics,
                                         metrics::LimitMetrics limits, LedgerPatience patience);
 
 }  // namespace charter::actors

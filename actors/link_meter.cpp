@@ -1,53 +1,21 @@
 #include "actors/link_meter.hpp"
 
-#include <array>
-
-#include "actors/wire.hpp"
+#include <algorithm>
 
 namespace charter::actors {
 namespace {
 
-struct WireName {
-  uint16_t number;
-  Arrow arrow;
-  const char* name;
-};
-
-// Every message of actors/messages.hpp with the arrow it travels on.
-constexpr std::array kWireNames{
-    WireName{kWireType<WorkItem>, Arrow::kWork, "WorkItem"},
-    WireName{kWireType<WorkRequest>, Arrow::kWork, "WorkRequest"},
-    WireName{kWireType<WorkDrained>, Arrow::kWork, "WorkDrained"},
-    WireName{kWireType<Renewal>, Arrow::kWork, "Renewal"},
-    WireName{kWireType<Record>, Arrow::kRecord, "Record"},
-    WireName{kWireType<Quarantine>, Arrow::kRecord, "Quarantine"},
-    WireName{kWireType<Trained>, Arrow::kRecord, "Trained"},
-    WireName{kWireType<Returned>, Arrow::kRecord, "Returned"},
-    WireName{kWireType<Committed>, Arrow::kRecord, "Committed"},
-    WireName{kWireType<Pair>, Arrow::kPair, "Pair"},
-    WireName{kWireType<Preference>, Arrow::kPreference, "Preference"},
-    WireName{kWireType<Batch>, Arrow::kBatch, "Batch"},
-    WireName{kWireType<rl::Trajectory>, Arrow::kTrajectory, "Trajectory"},
-    WireName{kWireType<rl::ScoredTrajectory>, Arrow::kScored, "ScoredTrajectory"},
-    WireName{kWireType<WeightsReady>, Arrow::kWeights, "WeightsReady"},
-    WireName{kWireType<WeightsRequest>, Arrow::kWeights, "WeightsRequest"},
-    WireName{kWireType<Heartbeat>, Arrow::kControl, "Heartbeat"},
-    WireName{kWireType<Assignment>, Arrow::kControl, "Assignment"},
-    WireName{kWireType<Finish>, Arrow::kControl, "Finish"},
-    WireName{kWireType<Finished>, Arrow::kControl, "Finished"},
-    WireName{kWireType<Fault>, Arrow::kControl, "Fault"},
-};
-
 const char* wire_name(uint16_t number) {
-  for (const auto& entry : kWireNames)
-    if (entry.number == number) return entry.name;
+  for (const auto& row : sayings())
+    if (row.type == number) return row.what;
   return "other";
 }
 
 std::vector<std::string> types_of(Arrow arrow) {
   std::vector<std::string> types;
-  for (const auto& entry : kWireNames)
-    if (entry.arrow == arrow) types.emplace_back(entry.name);
+  for (const auto& row : sayings())
+    if (row.arrow == arrow && std::find(types.begin(), types.end(), row.what) == types.end())
+      types.emplace_back(row.what);
   return types;
 }
 
@@ -93,6 +61,7 @@ void LinkMeter::refresh(transport::LinkId link, Open& open) const {
   add(metrics.retries, now.retransmitted, open.last.retransmitted);
   add(metrics.decode_errors, now.malformed + now.handshakes_refused,
       open.last.malformed + open.last.handshakes_refused);
+  add(metrics.connections_refused, now.connections_refused, open.last.connections_refused);
   open.last = now;
 }
 

@@ -25,7 +25,8 @@ class LinkEnd {
 
   void sent(uint16_t type) const;
   void received(uint16_t type) const;
-  void refused() const { metrics_.decode_errors.Increment(); }  // a body that does not decode
+  // A message that does not decode, or that cannot be, or that its sender may not say.
+  void refused() const { metrics_.decode_errors.Increment(); }
 
  private:
   friend class LinkMeter;

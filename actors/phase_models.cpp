@@ -41,6 +41,7 @@ std::shared_ptr<const LoadedModel> read(const std::filesystem::path& path,
   loaded->text = std::make_shared<const PolicyText>(std::move(tokenizer), std::move(chat));
   loaded->source = path.filename().string();
   loaded->quantization = files.quantization;
+  loaded->identity = identity_of(path, files.tokenizer);
   return loaded;
 }
 

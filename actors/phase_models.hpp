@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/model_identity.hpp"
 #include "actors/phases.hpp"
 #include "actors/policy_text.hpp"
 #include "config/run_config.hpp"
@@ -21,6 +22,7 @@ struct LoadedModel {
   model::Transformer transformer;  // tensors are shared: never written
   std::shared_ptr<const PolicyText> text;
   std::string source, quantization;
+  ModelIdentity identity;
 };
 
 // Packed weights, by the directory they were read from. An actor holds those its engine serves or

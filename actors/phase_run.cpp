@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <random>
 #include <thread>
 
 #include "actors/kept_results.hpp"
@@ -64,15 +65,19 @@ void require_weights(const NodeContext& context, const Phase& phase) {
   }
 }
 
+uint64_t new_ticket(std::random_device& device) { return uint64_t{device()} << 32 | device(); }
+
 // version: that training goes on from.
 std::vector<SourceItem> open_items(Run& run, const Phase& phase, int64_t version) {
   std::vector<SourceItem> items;
+  std::random_device device;
   // The ledger may hold more than are wanted: rl.updates may be lowered in a started run.
   const auto& rl = run.config().rl;
   int64_t rollouts = (rl.updates - version) * rl.batch;
   for (auto& row : run.ledger->pending(phase.name, {}, std::numeric_limits<int32_t>::max())) {
     if (row.item.kind == "rollout" && rollouts-- <= 0) continue;
-    items.push_back({row.id, std::move(row.item.kind), std::move(row.item.payload)});
+    items.push_back(
+        {row.id, std::move(row.item.kind), std::move(row.item.payload), new_ticket(device)});
   }
   if (phase.name != "rl" || !run.config().rl.online_pm) return items;
   // Labelled pairs that no surviving PM version was trained on.
@@ -85,7 +90,8 @@ std::vector<SourceItem> open_items(Run& run, const Phase& phase, int64_t version
                               .second = r.second,
                               .p_first = r.p_first,
                               .source = "ai"};
-    items.push_back({row.record.work_id, "preference", nlohmann::json(work).dump()});
+    items.push_back(
+        {row.record.work_id, "preference", nlohmann::json(work).dump(), new_ticket(device)});
     return true;
   });
   return items;
@@ -103,6 +109,14 @@ SupervisorOptions supervisor_options(Run& run, const Phase& phase, std::vector<S
   o.source.items = std::move(items);
   o.source.required = phase.required;
   o.source.settled_by_training = phase.settled_by_training;
+  const auto kinds = [](const std::vector<std::string>& list) {
+    return std::set<std::string>(list.begin(), list.end());
+  };
+  o.source.kinds_of = {{Role::kRollout, kinds(phase.rollout_kinds)},
+                       {Role::kFeedback, kinds(phase.feedback_kinds)},
+                       {Role::kReward, kinds(phase.reward_kinds)},
+                       {Role::kPmTrainer, kinds(phase.pm_kinds)},
+                       {Role::kPpoLearner, {"sft"}}};
   o.source.leases = {.duration = lease_duration(c, run.options.context.paths.weights()),
                      .max_attempts = c.machine.max_attempts};
   o.source.gated = phase.replay;

@@ -114,6 +114,12 @@ Phase find_phase(const config::RunConfig& config, const std::string& name) {
   throw std::invalid_argument("phase: " + name + ", expected one of the pipeline's");
 }
 
+RoleCounts role_counts(const config::RunConfig& config) {
+  return {.rollout = config.actors.rollout,
+          .feedback = config.actors.feedback,
+          .reward = config.actors.reward};
+}
+
 const std::vector<std::string>& stage_names() {
   static const std::vector<std::string> names{"sl_generate", "sl_train", "label", "pm_train",
                                               "firewall",    "rl",       "eval",  "report"};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/arrows.hpp"
 #include "config/run_config.hpp"
 
 namespace charter::actors {
@@ -39,6 +40,9 @@ struct Phase {
 // In the order they run. online: the PM goes on learning in the rl phase.
 [[nodiscard]] std::vector<Phase> phases(const config::RunConfig& config);
 [[nodiscard]] Phase find_phase(const config::RunConfig& config, const std::string& name);
+
+// How many peers of each role a link lets in.
+[[nodiscard]] RoleCounts role_counts(const config::RunConfig& config);
 
 // Stage names in order: sl_generate ... report.
 [[nodiscard]] const std::vector<std::string>& stage_names();

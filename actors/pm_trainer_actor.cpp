@@ -183,6 +183,7 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
+        s.ports.expect_accepted(event);
         s.log.committed(s.work.handle(event));
         (void)s.published.handle(event);
         s.loop.wake(self);
@@ -223,6 +224,7 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
       [self, metrics](const From<Preference>& m) {
         auto& s = self->state;
         const auto& p = m.message;
+        s.work.keep_ticket(p.work_id, p.ticket);
         // Ours from here: the sender records the pair after this, and a restore reads the record.
         s.ports.acknowledge(m.from, m.sequence);
         if (!s.seen.insert(p.work_id).second)

@@ -1,6 +1,7 @@
 #include "actors/ports.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "actors/link_meter.hpp"
 
@@ -19,6 +20,17 @@ void Ports::announce(Peer to, uint16_t type, std::string body) {
     link->second->sent(type);
 }
 
+void Ports::refuse(Peer peer, uint64_t sequence) {
+  if (const auto link = links_.find(peer.link); link != links_.end() && link->second)
+    link->second->refused();
+  acknowledge(peer, sequence);
+}
+
+void Ports::expect_accepted(const LinkEvent& event) const {
+  if (event.kind == LinkEvent::Kind::kRefused && joined_.contains(event.from.link))
+    throw std::runtime_error(event.text);
+}
+
 void Ports::close() {
   for (const auto& [link, end] : links_) {
     if (end) wiring_.meter->closing(link);
@@ -26,6 +38,7 @@ void Ports::close() {
   }
   links_.clear();
   place_.leave();
+  joined_.clear();
 }
 
 std::shared_ptr<const LinkEnd> Ports::meter_end(Arrow arrow) const {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -61,6 +62,28 @@ Delivery deliver(const Recipient<Handle>& to, [[maybe_unused]] Peer from,
   return result;
 }
 
+// The peers of one link with their roles, and what the table of arrows lets each say. Used by the
+// transport's thread.
+class PeerRoles {
+ public:
+  PeerRoles(Arrow arrow, const std::string& here) : arrow_(arrow), here_(role_of(here).value()) {}
+
+  void up(transport::PeerId peer, const transport::Hello& hello) {
+    roles_[peer] = role_of(hello.role);
+  }
+  void down(transport::PeerId peer) { roles_.erase(peer); }
+  [[nodiscard]] bool lets_in(transport::PeerId peer, Passage how, uint16_t type) const {
+    const auto found = roles_.find(peer);
+    return found != roles_.end() && found->second &&
+           may_say(arrow_, how, type, *found->second, here_);
+  }
+
+ private:
+  Arrow arrow_;
+  Role here_;
+  std::map<transport::PeerId, std::optional<Role>> roles_;
+};
+
 class Ports {
  public:
   Ports() = default;
@@ -75,6 +98,7 @@ class Ports {
     index_ = other.index_;
     links_ = std::exchange(other.links_, {});
     place_ = std::move(other.place_);
+    joined_ = std::exchange(other.joined_, {});
     return *this;
   }
 
@@ -109,6 +133,12 @@ class Ports {
   void acknowledge(Peer peer, uint64_t sequence) {
     if (sequence != 0) wiring_.transport->acknowledge(peer.link, peer.peer, sequence);
   }
+  // A message that decodes and cannot be, or that this peer may not say: counted with those that
+  // do not decode, and acknowledged, for sending it again would not make it better.
+  void refuse(Peer peer, uint64_t sequence);
+  // Throws std::runtime_error with both values when the event says that the server of a joined
+  // arrow refuses this actor: what differs does not become equal by waiting.
+  void expect_accepted(const LinkEvent& event) const;
   void grant(Peer peer, int64_t n) { wiring_.transport->grant(peer.link, peer.peer, n); }
   [[nodiscard]] const Wiring& wiring() const { return wiring_; }
   void close();
@@ -129,10 +159,13 @@ class Ports {
     };
     const Recipient<Handle> to(handle);
     transport::LinkEvents events;
-    events.peer_up = [to, from](transport::PeerId peer, const transport::Hello& hello) {
+    const auto table = std::make_shared<PeerRoles>(arrow, role_);
+    events.peer_up = [to, from, table](transport::PeerId peer, const transport::Hello& hello) {
+      table->up(peer, hello);
       to.send(LinkEvent{.kind = Kind::kUp, .from = from(peer), .hello = hello});
     };
-    events.peer_down = [to, from](transport::PeerId peer, std::string reason) {
+    events.peer_down = [to, from, table](transport::PeerId peer, std::string reason) {
+      table->down(peer);
       to.send(LinkEvent{.kind = Kind::kDown, .from = from(peer), .text = std::move(reason)});
     };
     events.acked = [to, from](transport::PeerId peer, uint64_t sequence) {
@@ -150,32 +183,35 @@ class Ports {
       to.send(LinkEvent{.kind = Kind::kRefused, .from = from(0), .text = std::move(reason)});
     };
     const auto end = meter_end(arrow);
-    // A message that does not decode, or that this actor does not take here, is counted and
-    // refused. It is acknowledged, for sending it again would not make it better, and kept from the
-    // actor, whom it must not end. The transport is held by nothing that runs on its thread, where
-    // it could not end: it outlives its callbacks.
-    events.delivered = [to, from, end, wire = wiring_.transport.get()](
+    // A message that does not decode, or that this peer may not say here, is counted and refused.
+    // It is acknowledged, for sending it again would not make it better, and kept from the actor,
+    // whom it must not end. The transport is held by nothing that runs on its thread, where it
+    // could not end: it outlives its callbacks.
+    events.delivered = [to, from, end, table, wire = wiring_.transport.get()](
                            transport::PeerId peer, uint64_t sequence, uint16_t type,
                            const std::string& body, const std::vector<transport::Blob>&) {
       const Peer source = from(peer);
       const bool good =
+          table->lets_in(peer, Passage::kData, type) &&
           deliver<Received...>(to, source, sequence, type, body) == Delivery::kDelivered;
       count_received(end.get(), type, good);
       if (!good) wire->acknowledge(source.link, peer, sequence);
     };
-    // Announcements go to every peer, also to those they do not concern.
-    events.announced = [to, from, end](transport::PeerId peer, uint16_t type,
-                                       const std::string& body) {
-      const auto result = deliver<Received...>(to, from(peer), 0, type, body);
-      count_received(end.get(), type, result != Delivery::kMalformed);
+    // Announcements go to every peer of the arrow, also to those that have no use for them.
+    events.announced = [to, from, end, table](transport::PeerId peer, uint16_t type,
+                                              const std::string& body) {
+      const bool good = table->lets_in(peer, Passage::kAnnouncement, type) &&
+                        deliver<Received...>(to, from(peer), 0, type, body) != Delivery::kMalformed;
+      count_received(end.get(), type, good);
     };
     if (!place_) place_ = wiring_.roster->enter(role_ + "/" + std::to_string(index_), to.actor());
-    const auto options = wiring_.options(role_, index_, credit);
+    const auto options = wiring_.options(arrow, role_, index_, credit);
     const auto address = wiring_.addresses.address(arrow, server);
     const auto link = bind ? wiring_.transport->bind(options, address, std::move(events))
                            : wiring_.transport->connect(options, address, std::move(events));
     id->store(link, std::memory_order_release);
     keep(link, arrow, end);
+    if (!bind) joined_.insert(link);
     return link;
   }
   void announce(Peer to, uint16_t type, std::string body);
@@ -188,6 +224,7 @@ class Ports {
   std::string role_;
   int32_t index_ = 0;
   std::map<transport::LinkId, std::shared_ptr<const LinkEnd>> links_;
+  std::set<transport::LinkId> joined_;  // of them, those that another serves
   Roster::Place place_;
 };
 

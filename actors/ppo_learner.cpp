@@ -191,6 +191,7 @@ LearnerActor::behavior_type ppo_learner(Self self, Wiring wiring,
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
+        s.ports.expect_accepted(event);
         s.log.committed(s.work.handle(event));
         (void)s.published.handle(event);
         s.loop.wake(self);

@@ -26,10 +26,17 @@ void on_failed(PromptSourceState& state, const FailedLeases& failed,
   for (int64_t id : failed.quarantined) {
     withdraw(state, id);
     metrics.prompts_quarantined.Increment();
-    state.quarantines.push(Quarantine{id, std::to_string(state.options.leases.max_attempts) +
-                                              " leases without a result"},
-                           id);
+    const auto why = std::to_string(state.options.leases.max_attempts) + " leases without a result";
+    state.quarantines.push(Quarantine{id, why, state.tickets[id]}, id);
   }
+}
+
+bool may_take(const PromptSourceState& state, const PromptSourceState::Worker& worker,
+              const std::vector<std::string>& kinds) {
+  if (!worker.role) return false;
+  const auto own = state.options.kinds_of.find(*worker.role);
+  return own == state.options.kinds_of.end() ||
+         std::ranges::all_of(kinds, [&](const auto& kind) { return own->second.contains(kind); });
 }
 
 // Kinds this worker may be given now: gated ones only while the gate admits.
@@ -64,7 +71,8 @@ bool lease_one(PromptSourceState& state, Peer peer, PromptSourceState::Worker& w
                                       .kind = lease->kind,
                                       .payload = lease->payload,
                                       .attempt = lease->attempt,
-                                      .min_version = gated ? state.gate.oldest_version() : 0});
+                                      .min_version = gated ? state.gate.oldest_version() : 0,
+                                      .ticket = state.tickets[lease->work_id]});
   if (!sequence) {  // the peer's credit is gone: it will say when it is back
     state.book.give_back(lease->work_id);
     worker.credit = 0;
@@ -104,7 +112,7 @@ void on_work_event(PromptSourceState& state, const LinkEvent& event,
   using Kind = LinkEvent::Kind;
   switch (event.kind) {
     case Kind::kUp:
-      state.workers[event.from];
+      state.workers[event.from].role = role_of(event.hello.role);
       break;
     case Kind::kCredit:
       state.workers[event.from].credit = event.number;
@@ -203,8 +211,10 @@ PromptSourceActor::behavior_type prompt_source(Self self, Wiring wiring,
   state.book = LeaseBook(options.leases);
   state.gate = rl::StalenessGate(options.gated ? options.gate : rl::StalenessOptions{});
   if (options.gated) state.gate.restore(options.version, 0, 0);
-  for (auto& item : options.items)
+  for (auto& item : options.items) {
+    state.tickets[item.work_id] = item.ticket;
     state.book.add(item.work_id, std::move(item.kind), std::move(item.payload));
+  }
   options.items.clear();
   state.options = std::move(options);
   state.ports = Ports(std::move(wiring), "prompt_source", 0);
@@ -238,7 +248,10 @@ PromptSourceActor::behavior_type prompt_source(Self self, Wiring wiring,
       [self](Probe) { return self->state.ports.say(role_report(self->state)); },
       [self, metrics](const From<WorkRequest>& m) {
         auto& s = self->state;
-        s.workers[m.from].kinds = {m.message.kinds.begin(), m.message.kinds.end()};
+        const auto worker = s.workers.find(m.from);
+        if (worker == s.workers.end() || !may_take(s, worker->second, m.message.kinds))
+          return s.ports.refuse(m.from, m.sequence);
+        worker->second.kinds = {m.message.kinds.begin(), m.message.kinds.end()};
         issue(s, metrics);
       },
       [self](const From<Renewal>& m) {

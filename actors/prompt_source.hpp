@@ -3,6 +3,7 @@
 // committed.
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace charter::actors {
 struct SourceItem {
   int64_t work_id = 0;
   std::string kind, payload;
+  uint64_t ticket = 0;
 };
 
 struct PromptSourceOptions {
@@ -26,6 +28,8 @@ struct PromptSourceOptions {
   std::set<std::string> required;  // kinds that must be committed for the phase to be complete
   std::set<std::string>
       settled_by_training;  // kinds that a training settles; a record settles the others
+  // What a worker of each role may ask for. A role without an entry may ask for all.
+  std::map<Role, std::set<std::string>> kinds_of;
   LeaseOptions leases;
   // rl: items of kind "rollout" pass the gate; it starts at `version`.
   bool gated = false;
@@ -37,6 +41,7 @@ struct PromptSourceState {
   static constexpr const char* name = "prompt_source";
   explicit PromptSourceState() : book(LeaseOptions{}), gate(rl::StalenessOptions{}) {}
   struct Worker {
+    std::optional<Role> role;
     std::set<std::string> kinds;
     int64_t credit = 0;
     int64_t issued = 0;
@@ -49,9 +54,10 @@ struct PromptSourceState {
   Outbox quarantines;
   std::map<Peer, Worker> workers;
   std::map<std::pair<Peer, uint64_t>, std::pair<int64_t, std::string>>
-      leased;                  // (peer, sequence) -> work id, kind
-  std::set<int64_t> in_gate;   // reserved and not yet buffered
-  std::set<int64_t> buffered;  // handed over to the replay buffer
+      leased;                           // (peer, sequence) -> work id, kind
+  std::map<int64_t, uint64_t> tickets;  // of all items
+  std::set<int64_t> in_gate;            // reserved and not yet buffered
+  std::set<int64_t> buffered;           // handed over to the replay buffer
   transport::LinkId work_link = 0, record_link = 0;
   bool finishing = false;
   int64_t progress = 0;  // leases and commits

@@ -22,10 +22,14 @@ void observe(const rl::ReplayBatch& batch, int64_t version, const metrics::Repla
   metrics.dropped_stale.Increment(static_cast<double>(batch.dropped.size()));
 }
 
+void give_back(ReplayActorState& state, int64_t id, uint64_t ticket, const char* why) {
+  state.returns.push(Returned{{id}, why, {ticket}}, 0);
+}
+
 void give_back(ReplayActorState& state, const std::vector<rl::Dropped>& dropped) {
   for (const auto& entry : dropped) {
     state.arrived.erase(entry.work_id);
-    state.returns.push(Returned{{entry.work_id}, rl::name(entry.reason)}, 0);
+    give_back(state, entry.work_id, state.tickets[entry.work_id], rl::name(entry.reason));
   }
 }
 
@@ -87,18 +91,19 @@ void insert(ReplayActorState& state, const From<rl::ScoredTrajectory>& m,
   switch (state.buffer.insert(m.message)) {
     case rl::InsertResult::kInserted:
       state.arrived[id] = Clock::now();
+      state.tickets[id] = m.message.trajectory.ticket;
       break;
     case rl::InsertResult::kDuplicate:
       break;
     case rl::InsertResult::kDefective:
       (finite(m.message) ? metrics.dropped_schema : metrics.dropped_nan).Increment();
-      state.returns.push(Quarantine{id, defect}, 0);
+      state.returns.push(Quarantine{id, defect, m.message.trajectory.ticket}, 0);
       break;
     case rl::InsertResult::kFull:
       // Admission bounds what is in flight below the capacity; arriving here means a duplicate
       // generation won.
       metrics.dropped_filter.Increment();
-      state.returns.push(Returned{{id}, "replay buffer full"}, 0);
+      give_back(state, id, m.message.trajectory.ticket, "replay buffer full");
       break;
   }
   state.ports.acknowledge(m.from, m.sequence);

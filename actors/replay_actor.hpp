@@ -34,6 +34,7 @@ struct ReplayActorState {
   std::map<uint64_t, int64_t> sent;  // batch sequence -> trajectories in it
   std::set<int64_t> taken;  // work ids of every batch sent: a second answer to one comes too late
   int64_t version = 0;
+  std::map<int64_t, uint64_t> tickets;  // of what is in the store, or was
   // Work id -> when it arrived, of those in the store.
   std::map<int64_t, std::chrono::steady_clock::time_point> arrived;
   int64_t progress = 0;

@@ -123,7 +123,9 @@ bool step(RewardState& state, const metrics::RewardMetrics& metrics) {
 
 void apply_weights(Self self, const WeightsReady& ready, const metrics::RewardMetrics& metrics) {
   auto& state = self->state;
-  if (ready.model != "pm" || !state.options.follows_pm) return;
+  if (!state.options.follows_pm || ready.model != "pm" ||
+      !defect(ready, state.ports.wiring().hello.lineage).empty())
+    return;
   const model::WeightVersion version{ready.lineage, ready.version};
   if (std::pair(version.lineage, version.number) <=
       std::pair(state.pm_version.lineage, state.pm_version.number))
@@ -132,7 +134,7 @@ void apply_weights(Self self, const WeightsReady& ready, const metrics::RewardMe
   const bool waits = waits_for_pm(state);
   if (!waits)
     metrics.weights.version_lag.Set(static_cast<double>(version.number - state.pm_version.number));
-  const auto snapshot = take_snapshot(ready, waits, metrics.weights);
+  const auto snapshot = take_snapshot(ready, state.options.snapshots, waits, metrics.weights);
   if (!snapshot) return;
   state.pm = feedback::with_snapshot(state.models->load("pm_init")->transformer, *snapshot);
   state.pm_map = feedback::affine_from(snapshot->metadata);
@@ -189,6 +191,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
+        s.ports.expect_accepted(event);
         (void)s.work.handle(event);
         for (int64_t id : s.scored.handle(event)) {
           auto it = s.unacknowledged.find(id);
@@ -219,6 +222,7 @@ RewardActor::behavior_type reward(Self self, Wiring wiring,
       [self](const From<Committed>& m) { self->state.ports.acknowledge(m.from, m.sequence); },
       [self, metrics](const From<rl::Trajectory>& m) {
         auto& s = self->state;
+        s.work.keep_ticket(m.message.work_id, m.message.ticket);
         const auto why = rl::defect(m.message, s.reference->transformer.config.vocab_size);
         if (!why.empty()) {  // a remote value is checked before pure code sees it
           metrics.dropped_schema.Increment();

@@ -13,6 +13,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/phase_models.hpp"
 #include "actors/ports.hpp"
+#include "actors/publish.hpp"
 #include "actors/weights_client.hpp"
 #include "actors/work.hpp"
 #include "actors/work_client.hpp"
@@ -28,7 +29,8 @@ struct RewardOptions {
   std::vector<std::string> kinds;    // score, activation
   bool serves_trajectories = false;  // binds its server of the trajectory arrow
   bool has_pm = false;
-  bool follows_pm = false;  // online PM: waits for, and follows, its published versions
+  bool follows_pm = false;   // online PM: waits for, and follows, its published versions
+  SnapshotPlaces snapshots;  // where they lie
   std::string
       reference;  // weights of the reference, and of the firewall's activations; "" for none
   int64_t batch_tokens = 768;     // scored in one slice

@@ -23,6 +23,12 @@ struct Spawn {
   int32_t threads = 1;
   int64_t items = 0;  // of work the phase has
 
+  // policy: weights whose tokens the role exchanges with others.
+  [[nodiscard]] Wiring wiring(const std::string& policy) const {
+    Wiring result = context.wiring;
+    models->load(policy)->identity.put_into(result.hello);
+    return result;
+  }
   [[nodiscard]] prometheus::Labels labels() const {
     return {{"run", context.config.run.name}, {"actor", role + "/" + std::to_string(index)}};
   }
@@ -54,6 +60,7 @@ AnyRole spawn_rollout(const Spawn& s) {
   options.rewards = s.phase.reward_serves_trajectories ? c.actors.reward : 0;
   options.feedbacks = s.phase.feedback_serves_pairs ? c.actors.feedback : 0;
   options.follows_policy = rl;
+  options.snapshots = s.context.snapshots;
   options.engine = s.engine();
   options.precision = model::precision_from_name(c.rollout.precision);
   options.max_new_tokens = rl     ? c.rl.max_new_tokens
@@ -69,10 +76,10 @@ AnyRole spawn_rollout(const Spawn& s) {
         feedback::load_critique_examples(
             data_file(s.context, c.data.critique_fewshot, "prompts/critique_fewshot.jsonl")));
   }
-  return caf::actor_cast<AnyRole>(
-      s.system.spawn<caf::detached>(rollout, s.context.wiring, s.models, std::move(options),
-                                    metrics::RolloutMetrics::make(*s.context.registry, s.labels()),
-                                    s.stage_metrics(eval ? "eval" : "rollout")));
+  return caf::actor_cast<AnyRole>(s.system.spawn<caf::detached>(
+      rollout, s.wiring(s.phase.rollout_weights), s.models, std::move(options),
+      metrics::RolloutMetrics::make(*s.context.registry, s.labels()),
+      s.stage_metrics(eval ? "eval" : "rollout")));
 }
 
 AnyRole spawn_feedback(const Spawn& s) {
@@ -111,10 +118,11 @@ AnyRole spawn_reward(const Spawn& s) {
                         .serves_trajectories = s.phase.reward_serves_trajectories,
                         .has_pm = s.phase.name != "firewall",
                         .follows_pm = rl && c.rl.online_pm,
+                        .snapshots = s.context.snapshots,
                         .reference = s.phase.reference_weights,
                         .max_tokens = c.pm_train.max_tokens};
   return caf::actor_cast<AnyRole>(s.system.spawn<caf::detached>(
-      reward, s.context.wiring, s.models, std::move(options),
+      reward, s.wiring(s.phase.reference_weights), s.models, std::move(options),
       metrics::RewardMetrics::make(*s.context.registry, s.labels()), s.stage_metrics("reward")));
 }
 
@@ -175,10 +183,9 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
 AnyRole spawn_learner(const Spawn& s) {
   const auto& c = s.context.config;
   const bool ppo = s.phase.name == "rl";
-  LearnerOptions options{.threads = s.threads,
-                         .ppo = ppo,
-                         .start = ppo ? "sl_cai" : "base",
-                         .result = ppo ? "rl_cai" : "sl_cai"};
+  const std::string start = ppo ? "sl_cai" : "base";
+  LearnerOptions options{
+      .threads = s.threads, .ppo = ppo, .start = start, .result = ppo ? "rl_cai" : "sl_cai"};
   options.batch = ppo ? c.rl.batch : c.sl_train.batch;
   options.max_tokens = c.sl_train.max_tokens;
   options.optimizer = optimizer_options(c, s.phase, s.items);
@@ -199,7 +206,7 @@ AnyRole spawn_learner(const Spawn& s) {
   options.keep_checkpoints = static_cast<size_t>(c.rl.keep_checkpoints);
   options.snapshots = s.context.snapshots;
   return caf::actor_cast<AnyRole>(s.system.spawn<caf::detached>(
-      ppo_learner, s.context.wiring, s.models, std::move(options),
+      ppo_learner, s.wiring(start), s.models, std::move(options),
       metrics::LearnerMetrics::make(*s.context.registry, s.labels()),
       metrics::CheckpointMetrics::make(*s.context.registry, s.labels()),
       s.stage_metrics(ppo ? "ppo" : "sl_train")));

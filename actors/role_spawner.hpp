@@ -10,6 +10,7 @@
 #include "actors/phase_models.hpp"
 #include "actors/phases.hpp"
 #include "actors/publish.hpp"
+#include "actors/transport/run_key.hpp"
 #include "actors/wiring.hpp"
 
 namespace charter::actors {
@@ -29,6 +30,7 @@ struct NodeContext {
   config::RunConfig config;
   std::filesystem::path data;  // the authored files
   SnapshotPlaces snapshots;    // on their way
+  transport::RunKey key;       // of the links; workers get it on their standard input
   Wiring wiring;
   std::shared_ptr<prometheus::Registry> registry;
 };

@@ -32,7 +32,9 @@ void follow_policy(RolloutState& state) {
 // Reads the announced version and gives it to the engine.
 void apply_weights(RolloutState& state, const WeightsReady& ready,
                    const metrics::RolloutMetrics& metrics) {
-  if (ready.model != "policy" || !state.options.follows_policy) return;
+  if (!state.options.follows_policy || ready.model != "policy" ||
+      !defect(ready, state.ports.wiring().hello.lineage).empty())
+    return;
   const model::WeightVersion version{ready.lineage, ready.version};
   if (state.ready && state.engine->version().lineage == version.lineage &&
       state.engine->version().number >= version.number)
@@ -41,7 +43,8 @@ void apply_weights(RolloutState& state, const WeightsReady& ready,
   if (state.ready)
     metrics.weights.version_lag.Set(
         static_cast<double>(version.number - state.engine->version().number));
-  const auto snapshot = take_snapshot(ready, !state.ready, metrics.weights);
+  const auto snapshot =
+      take_snapshot(ready, state.options.snapshots, !state.ready, metrics.weights);
   if (!snapshot) return;
   const auto policy = model::with_snapshot(state.loaded->transformer, *snapshot);
   const int64_t own = state.policy.give(*state.engine, policy, version);
@@ -139,6 +142,7 @@ RolloutActor::behavior_type rollout(Self self, Wiring wiring,
   return {
       [self](const LinkEvent& event) {
         auto& s = self->state;
+        s.ports.expect_accepted(event);
         (void)s.work.handle(event);
         for (int64_t id : s.trajectories.handle(event)) s.work.release(id);
         for (int64_t id : s.pairs.handle(event)) s.work.release(id);

@@ -15,6 +15,7 @@
 #include "actors/phase_models.hpp"
 #include "actors/policy_weights.hpp"
 #include "actors/ports.hpp"
+#include "actors/publish.hpp"
 #include "actors/weights_client.hpp"
 #include "actors/work.hpp"
 #include "actors/work_client.hpp"
@@ -32,6 +33,7 @@ struct RolloutOptions {
   std::vector<std::string> kinds;
   int32_t rewards = 0, feedbacks = 0;  // servers of the trajectory and pair arrows to connect to
   bool follows_policy = false;         // waits for, and follows, the policy's published versions
+  SnapshotPlaces snapshots;            // where they lie
   model::EngineOptions engine;
   model::Precision precision = model::Precision::kFloat32;
   int32_t max_new_tokens = 64;

@@ -98,6 +98,7 @@ void finish_trajectory(RolloutState& state, const RolloutJob& job) {
   const auto& completion = *job.parts.front();
   rl::Trajectory trajectory;
   trajectory.work_id = job.work_id;
+  trajectory.ticket = state.work.ticket(job.work_id);
   trajectory.lineage = state.ports.wiring().hello.lineage;
   trajectory.prompt = state.loaded->text->prompt(job.work.prompt);
   trajectory.response = completion.tokens;
@@ -121,7 +122,8 @@ void finish_job(RolloutState& state, RolloutJob& job, const metrics::RolloutMetr
                           .prompt = job.work.prompt,
                           .first = std::string(feedback::trim(job.parts[0]->text)),
                           .second = std::string(feedback::trim(job.parts[1]->text)),
-                          .policy_version = state.engine->version().number},
+                          .policy_version = state.engine->version().number,
+                          .ticket = state.work.ticket(job.work_id)},
                      job.work_id);
   } else {
     const auto& completion = *job.parts.front();

@@ -13,6 +13,7 @@ namespace {
 using Self = SupervisorSelf;
 using State = PhaseStatus::State;
 using Clock = std::chrono::steady_clock;
+constexpr size_t kRefusalsTold = 8;  // a stranger may go on for ever
 constexpr auto kTick = std::chrono::milliseconds(100);
 
 prometheus::Labels labels(const SupervisorState& state, const std::string& actor) {
@@ -31,9 +32,11 @@ void start_control_roles(Self self) {
   auto& o = state.options;
   auto& registry = *o.context.registry;
   const auto& wiring = o.context.wiring;
+  GivenOut given;
+  for (const auto& item : o.source.items) given[item.work_id] = {item.ticket, item.kind};
   keep(self, "ledger/0",
        self->system().spawn<caf::detached>(
-           ledger_actor, wiring, o.ledger, o.source.version,
+           ledger_actor, wiring, o.ledger, std::move(given), o.source.version,
            metrics::LedgerMetrics::make(registry, labels(state, "ledger/0")),
            metrics::LimitMetrics::make(registry, labels(state, "ledger/0")), LedgerPatience{}));
   if (o.phase.replay) {
@@ -192,6 +195,11 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) 
   install_fault_handler(self);
   auto& state = self->state;
   state.options = std::move(options);
+  auto& context = state.options.context;
+  if (state.options.phase.replay)  // the buffer passes the policy's tokens on
+    identity_of(context.paths.weights() /
+                weights_name(context.config, state.options.phase.reference_weights))
+        .put_into(context.wiring.hello);
   state.watch = RoleWatch(state.options.step_deadline);
   state.ports = Ports(state.options.context.wiring, "supervisor", 0);
   state.control = state.ports.bind<Heartbeat, Finished, Fault>(
@@ -207,8 +215,14 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) 
   self->delayed_send(self, kTick, Tick{});
   return {
       [self](const LinkEvent& event) {
-        if (event.kind == LinkEvent::Kind::kRefused)
-          self->state.status.events.push_back("refused a process: " + event.text);
+        auto& s = self->state;
+        if (event.kind == LinkEvent::Kind::kUp)
+          s.node_names[event.from] = event.hello.role.substr(event.hello.role.find(':') + 1);
+        if (event.kind == LinkEvent::Kind::kDown) s.node_names.erase(event.from);
+        if (event.kind == LinkEvent::Kind::kRefused && s.refusals_told < kRefusalsTold) {
+          ++s.refusals_told;
+          s.status.events.push_back("refused a process: " + event.text);
+        }
       },
       [self](Tick) {
         tick(self);
@@ -222,10 +236,11 @@ SupervisorActor::behavior_type supervisor(Self self, SupervisorOptions options) 
       [self](StatusRequest) { return self->state.status; },
       [self](const From<Heartbeat>& m) { on_heartbeat(self, m); },
       [self](const From<Finished>& m) {
-        if (auto it = self->state.nodes.find(m.message.node); it != self->state.nodes.end())
-          it->second.finished = true;
+        auto& s = self->state;
+        if (!speaks_for(s, m.from, m.message.node)) return s.ports.refuse(m.from, m.sequence);
+        s.nodes.at(m.message.node).finished = true;
       },
-      [self](const From<Fault>& m) { on_fault(self, m.message); },
+      [self](const From<Fault>& m) { on_fault(self, m); },
   };
 }
 

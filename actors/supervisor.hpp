@@ -72,7 +72,9 @@ struct SupervisorState {
   RoleWatch watch;    // of the control roles
   Time looked{};      // at the nodes
   PromptSourceActor source;
-  std::map<std::string, Peer> peers;  // node name -> its session
+  std::map<std::string, Peer> peers;       // node name -> its session
+  std::map<Peer, std::string> node_names;  // session -> the name in its hello
+  size_t refusals_told = 0;                // of processes; the rest is counted by the links
   PhaseStatus status;
   PhaseStatus::State ending = PhaseStatus::State::kRunning;  // what the end will be called
   bool finishing = false, closing = false;

@@ -72,7 +72,7 @@ pid_t start_worker(SupervisorState& state, SupervisorState::Node& node) {
   std::error_code absent;
   node.log_began = std::filesystem::file_size(log, absent);
   if (absent) node.log_began = 0;
-  return start_process(command, log);
+  return start_process(command, log, o.context.key.secret + "\n");
 }
 
 // "engine ended (exit code 1): rollout/0: handling Tick: no memory". Without a word of its own,

@@ -26,8 +26,10 @@ void on_node_end(SupervisorSelf self, SupervisorState::Node& node, const std::st
 // whose pause is over.
 void watch_nodes(SupervisorSelf self);
 [[nodiscard]] bool nodes_gone(const SupervisorState& state);
+// Whether the peer said hello as this node. A message of one node about another is refused.
+[[nodiscard]] bool speaks_for(const SupervisorState& state, Peer peer, const std::string& node);
 void on_heartbeat(SupervisorSelf self, const From<Heartbeat>& heartbeat);
-void on_fault(SupervisorSelf self, const Fault& fault);
+void on_fault(SupervisorSelf self, const From<Fault>& fault);
 void measure_nodes(SupervisorState& state);
 // A role's answer to its probe: shown in the status, its notice told as an event when it is new.
 void take_report(SupervisorState& state, RoleReport report);

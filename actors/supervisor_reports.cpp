@@ -1,4 +1,5 @@
 // The supervisor's side of what its roles and nodes report.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "actors/supervisor_nodes.hpp"
@@ -10,11 +11,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kFaultDeadline = std::chrono::seconds(5);  // from a process's fault to its end
 
-// What a heartbeat says of its roles; what does not read is left out.
-void read_roles(SupervisorState& state, const std::string& text) {
+// What a heartbeat says of its node's roles; what does not read is left out.
+void read_roles(SupervisorState& state, const NodePlan& plan, const std::string& text) {
   try {
     for (const auto& role : nlohmann::json::parse(text)) {
-      take_report(state, {.name = role.at("name").get<std::string>(),
+      const auto name = role.at("name").get<std::string>();
+      if (std::ranges::find(plan.roles, name) == plan.roles.end()) continue;
+      take_report(state, {.name = name,
                           .progress = role.at("progress").get<int64_t>(),
                           .tokens = role.at("tokens").get<int64_t>(),
                           .state = role.at("state").get<std::string>(),
@@ -45,10 +48,15 @@ void take_report(SupervisorState& state, RoleReport report) {
   known = std::move(report);
 }
 
+bool speaks_for(const SupervisorState& state, Peer peer, const std::string& node) {
+  const auto name = state.node_names.find(peer);
+  return name != state.node_names.end() && name->second == node && state.nodes.contains(node);
+}
+
 void on_heartbeat(SupervisorSelf self, const From<Heartbeat>& m) {
   auto& state = self->state;
+  if (!speaks_for(state, m.from, m.message.node)) return state.ports.refuse(m.from, m.sequence);
   auto it = state.nodes.find(m.message.node);
-  if (it == state.nodes.end()) return;
   auto& node = it->second;
   const auto now = Clock::now();
   // A last word of the process before it may have taken its place: the assignment goes to whoever
@@ -72,12 +80,14 @@ void on_heartbeat(SupervisorSelf self, const From<Heartbeat>& m) {
     node.metrics_address = m.message.metrics_address;
     show_targets(state);
   }
-  read_roles(state, m.message.actors);
+  read_roles(state, node.plan, m.message.actors);
 }
 
-void on_fault(SupervisorSelf self, const Fault& fault) {
+void on_fault(SupervisorSelf self, const From<Fault>& m) {
+  const Fault& fault = m.message;
+  if (!speaks_for(self->state, m.from, fault.node))
+    return self->state.ports.refuse(m.from, m.sequence);
   const auto it = self->state.nodes.find(fault.node);
-  if (it == self->state.nodes.end()) return;
   // The first one is the cause; what dies after it dies of it.
   if (it->second.fault.empty()) it->second.fault = fault.actor + ": " + fault.reason;
   it->second.kill_at = Clock::now() + kFaultDeadline;

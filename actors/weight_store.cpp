@@ -1,32 +1,42 @@
 #include "actors/weight_store.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "actors/fault_handler.hpp"
+#include "actors/publish.hpp"
 
 namespace charter::actors {
 namespace {
 
-// Later of two versions: a higher lineage first, then the number.
-bool newer(const WeightsReady& a, const WeightsReady& b) {
-  return std::pair(a.lineage, a.version) > std::pair(b.lineage, b.version);
+void remove(const WeightStoreState& state, const WeightsReady& version) {
+  std::error_code ignored;  // a file that is gone already is as good as removed
+  std::filesystem::remove(state.places.path(version), ignored);
+}
+
+bool is_new(const WeightStoreState& state, const WeightsReady& version) {
+  const auto known = state.newest.find(version.model);
+  return known == state.newest.end() || version.version > known->second.back().version;
+}
+
+bool is_there(const WeightStoreState& state, const WeightsReady& version) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(state.places.path(version), error);
+  return !error && size == static_cast<uintmax_t>(version.bytes);
 }
 
 void publish(WeightStoreState& state, const WeightsReady& ready, size_t keep) {
-  auto& versions = state.newest[ready.model];
-  if (!versions.empty() && !newer(ready, versions.back())) {
+  if (!is_new(state, ready)) {
+    const auto& versions = state.newest[ready.model];
     // A redelivery of one that is kept, or a version already passed, which nobody will read.
     const bool kept = std::any_of(versions.begin(), versions.end(),
-                                  [&](const auto& v) { return v.path == ready.path; });
-    std::error_code ignored;
-    if (!kept) std::filesystem::remove(ready.path, ignored);
+                                  [&](const auto& v) { return v.version == ready.version; });
+    if (!kept) remove(state, ready);
     return;
   }
+  auto& versions = state.newest[ready.model];
   versions.push_back(ready);
   while (versions.size() > keep) {
-    std::error_code ignored;  // a file that is gone already is as good as removed
-    std::filesystem::remove(versions.front().path, ignored);
+    remove(state, versions.front());
     versions.pop_front();
   }
   state.ports.announce(Peer{state.link, transport::kAllPeers}, ready);
@@ -54,6 +64,8 @@ WeightStoreActor::behavior_type weight_store(
     size_t keep, std::map<std::string, metrics::WeightStoreMetrics> metrics) {
   install_fault_handler(self);
   auto& state = self->state;
+  state.places = std::move(places);
+  state.lineage = wiring.hello.lineage;
   state.ports = Ports(std::move(wiring), "weight_store", 0);
   state.link = state.ports.bind<WeightsReady, WeightsRequest>(
       caf::actor_cast<WeightStoreActor>(self), Arrow::kWeights, 0, 8);
@@ -63,17 +75,17 @@ WeightStoreActor::behavior_type weight_store(
       [](Tick) {},
       [self](FinishRole) {
         for (auto& [model, versions] : self->state.newest)
-          for (auto& version : versions) {
-            std::error_code ignored;
-            std::filesystem::remove(version.path, ignored);
-          }
+          for (auto& version : versions) remove(self->state, version);
         self->quit();
       },
       [self](Probe) { return self->state.ports.say(role_report(self->state)); },
-      [self, places = std::move(places), keep, metrics](const From<WeightsReady>& m) {
+      [self, keep, metrics](const From<WeightsReady>& m) {
         auto& s = self->state;
+        if (!defect(m.message, s.lineage).empty() ||
+            (is_new(s, m.message) && !is_there(s, m.message)))
+          return s.ports.refuse(m.from, m.sequence);
         ++s.progress;
-        if (s.notice.empty() && places.spilled(m.message.path)) s.notice = spill_notice(places);
+        if (s.notice.empty() && m.message.spilled) s.notice = spill_notice(s.places);
         publish(s, m.message, keep);
         if (auto it = metrics.find(m.message.model); it != metrics.end())
           it->second.bytes.Set(static_cast<double>(m.message.bytes));

@@ -7,30 +7,6 @@
 
 namespace charter::actors {
 
-const char* name(Arrow arrow) {
-  switch (arrow) {
-    case Arrow::kWork:
-      return "work";
-    case Arrow::kRecord:
-      return "record";
-    case Arrow::kTrajectory:
-      return "trajectory";
-    case Arrow::kPair:
-      return "pair";
-    case Arrow::kPreference:
-      return "preference";
-    case Arrow::kScored:
-      return "scored";
-    case Arrow::kBatch:
-      return "batch";
-    case Arrow::kWeights:
-      return "weights";
-    case Arrow::kControl:
-      return "control";
-  }
-  throw std::logic_error("arrow out of range");
-}
-
 std::string AddressBook::address(Arrow arrow, int32_t index) const {
   const std::string end = std::string(name(arrow)) + "-" + std::to_string(index);
   if (transport == "inproc") return "inproc://charter-" + run_id + "-" + end;
@@ -52,13 +28,20 @@ std::string AddressBook::longest_socket() const {
   return longest;
 }
 
-transport::LinkOptions Wiring::options(const std::string& role, int32_t index,
+transport::LinkOptions Wiring::options(Arrow arrow, const std::string& role, int32_t index,
                                        int64_t credit) const {
+  const auto here = role_of(role);
+  if (!here) throw std::invalid_argument("role: " + role + ", expected one of actors/arrows.hpp");
   transport::LinkOptions options;
   options.self = hello;
   options.self.role = role;
   options.self.index = index;
+  if (!shares_tokens(arrow)) options.self.model_hash = options.self.tokenizer_hash = 0;
   options.initial_credit = credit;
+  options.accept = accepted(arrow, *here, counts);
+  options.max_peers = 0;
+  for (const auto& peer : options.accept)  // and each may have a successor
+    options.max_peers += 2 * static_cast<size_t>(peer.count);
   options.peer_deadline = std::chrono::milliseconds(15000);
   options.retention = std::chrono::milliseconds(5000);
   return options;

@@ -5,28 +5,13 @@
 #include <memory>
 #include <string>
 
+#include "actors/arrows.hpp"
 #include "actors/roster.hpp"
 #include "actors/transport/link.hpp"
 
 namespace charter::actors {
 
 class LinkMeter;
-
-// The arrows between roles (docs/architecture.md). The end that serves an arrow binds; there is one
-// address a server.
-enum class Arrow : uint8_t {
-  kWork,
-  kRecord,
-  kTrajectory,
-  kPair,
-  kPreference,
-  kScored,
-  kBatch,
-  kWeights,
-  kControl
-};
-
-[[nodiscard]] const char* name(Arrow arrow);
 
 inline constexpr int32_t kMaxServers = 64;  // of an arrow: the most that the configuration allows
 
@@ -45,14 +30,16 @@ struct AddressBook {
 struct Wiring {
   std::shared_ptr<transport::Transport> transport;
   AddressBook addresses;
-  // Run id, lineage and hashes filled in; role and index are the actor's.
+  // Run id, lineage and hashes filled in; role and index are the actor's. The hashes of model and
+  // tokenizer are the policy's (actors/model_identity.hpp), and are told where its tokens travel.
   transport::Hello hello;
+  RoleCounts counts;                 // whom a link lets in
   std::shared_ptr<LinkMeter> meter;  // counts what passes on every link; none: nobody asks
   std::shared_ptr<Roster> roster = std::make_shared<Roster>();  // of this process
 
   // Options of one end of an arrow for the actor `role`/`index`, granting each peer `credit`
-  // messages.
-  [[nodiscard]] transport::LinkOptions options(const std::string& role, int32_t index,
+  // messages. Throws std::invalid_argument when there is no such role.
+  [[nodiscard]] transport::LinkOptions options(Arrow arrow, const std::string& role, int32_t index,
                                                int64_t credit) const;
 };
 

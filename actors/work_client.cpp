@@ -24,8 +24,14 @@ std::vector<int64_t> WorkClient::handle(const LinkEvent& event) {
   return done;
 }
 
+uint64_t WorkClient::ticket(int64_t work_id) const {
+  const auto found = tickets_.find(work_id);
+  return found == tickets_.end() ? 0 : found->second;
+}
+
 bool WorkClient::accept(const From<WorkItem>& item) {
   ++received_;
+  keep_ticket(item.message.work_id, item.message.ticket);
   auto [it, added] = leases_.try_emplace(item.message.work_id, item.from, item.sequence);
   if (added) return true;
   ports_->acknowledge(it->second.first,

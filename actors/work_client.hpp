@@ -44,9 +44,19 @@ class WorkClient {
   // Gives the lease back: its result is owned elsewhere.
   void release(int64_t work_id);
 
-  // Sends to the ledger; the lease of `work_id` (0: none) is released at the acknowledgement.
+  // The ticket that came with an item: with its lease, or with what another role handed over.
+  void keep_ticket(int64_t work_id, uint64_t ticket) { tickets_[work_id] = ticket; }
+  [[nodiscard]] uint64_t ticket(int64_t work_id) const;  // 0: none
+
+  // Sends to the ledger, with the tickets of what it names; the lease of `work_id` (0: none) is
+  // released at the acknowledgement.
   template <class T>
-  void record(const T& message, int64_t work_id) {
+  void record(T message, int64_t work_id) {
+    if constexpr (requires { message.work_ids; }) {
+      for (const int64_t id : message.work_ids) message.tickets.push_back(ticket(id));
+    } else {
+      message.ticket = ticket(message.work_id);
+    }
     records_.push(message, work_id);
   }
 
@@ -65,6 +75,7 @@ class WorkClient {
   bool started_ = false;
   int64_t received_ = 0, drained_at_ = -1;
   std::map<int64_t, std::pair<Peer, uint64_t>> leases_;
+  std::map<int64_t, uint64_t> tickets_;  // of a whole phase: what was released may be spoken of
   std::chrono::steady_clock::time_point renewed_{};
 };
 

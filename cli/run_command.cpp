@@ -1,4 +1,6 @@
 // charter run CONFIG: every stage, or one; resumes; Ctrl-C drains and checkpoints.
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <caf/all.hpp>
 #include <iostream>
@@ -10,6 +12,7 @@
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
 #include "cli/commands.hpp"
+#include "cli/descriptor_limit.hpp"
 #include "cli/environment.hpp"
 #include "cli/limit_history.hpp"
 #include "cli/machine_probe.hpp"
@@ -31,6 +34,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+// Prompts, answers and judgements are the user's: what a run writes is for nobody else to read.
+// Workers inherit it.
+constexpr mode_t kPrivate = 077;
 
 struct RunArguments {
   std::string file, stage;
@@ -89,6 +96,7 @@ actors::PipelineOptions pipeline_options(const RunDirectory& run, const config::
                                       .run_id = run.manifest.run_id(),
                                       .ipc_directory = temporaries.sockets(),
                                       .tcp_base_port = config.machine.tcp_base_port};
+  options.context.wiring.counts = actors::role_counts(config);
   options.context.wiring.hello.run_id = std::stoull(run.manifest.run_id(), nullptr, 16);
   options.context.wiring.hello.schema_hash = actors::WireTypes::schema_hash();
   options.context.registry = std::make_shared<prometheus::Registry>();
@@ -172,6 +180,7 @@ std::string put_back(store::Ledger& ledger) {
 void run(const RunArguments& arguments) {
   auto config = load_run_config(arguments.file, arguments.overrides);
   if (config.machine.placement == "single") model::keep_freed_memory();
+  ::umask(kPrivate);
   // All that is read is read before config.toml makes the directory a run that would be resumed.
   const auto findings = check_start(config, data_directory(), arguments.stage);
   auto directory = open_run_directory(config);
@@ -186,7 +195,9 @@ void run(const RunArguments& arguments) {
   RunSignals signals;
 
   zmq::context_t zmq_context;
-  auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
+  zmq_context.set(zmq::ctxopt::max_sockets, static_cast<int>(descriptors_needed(config)));
+  const auto key = transport::make_run_key();
+  auto transport = std::make_shared<transport::ZmqTransport>(zmq_context, key);
   const auto sizes = model_sizes(directory.paths.weights() / "base");
   auto temporaries = std::make_unique<RunTemporaries>(
       directory.paths.run, directory.manifest.run_id(),
@@ -197,6 +208,7 @@ void run(const RunArguments& arguments) {
                            {{"run", config.run.name}, {"process", "control"}});
   exposer.add(options.context.wiring.meter);
   options.metrics_address = exposer.address();
+  options.context.key = key;
   auto targets = std::make_unique<ListedTargets>(metrics::targets_path(directory.paths.run),
                                                  exposer.address());
 

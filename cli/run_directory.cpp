@@ -32,6 +32,22 @@ void make_directories(const fs::path& run) {
                              "; expected a writable run directory (run.root)");
 }
 
+// Modes of what an earlier start, or another umask, has left. Where a file system knows none, the
+// directory is as private as the system makes it.
+void make_private(const fs::path& run) {
+  std::error_code ignored;
+  fs::permissions(run, fs::perms::owner_all, ignored);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(run, ignored))
+    if (entry.path().filename().string().starts_with("ledger.sqlite"))
+      files.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(run / "logs", ignored))
+    files.push_back(entry.path());
+  for (const auto& file : files)
+    if (fs::is_regular_file(fs::symlink_status(file, ignored)))
+      fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, ignored);
+}
+
 std::string join(const std::vector<std::string>& parts) {
   std::string text;
   for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
@@ -131,6 +147,7 @@ void compare(RunDirectory& run, const config::RunConfig& original,
 RunDirectory open_run_directory(const config::RunConfig& config) {
   const actors::RunPaths paths{fs::absolute(fs::path(config.run.root) / config.run.name)};
   make_directories(paths.run);
+  make_private(paths.run);
   auto lock = store::WriterLock::of(paths.ledger());
   RunDirectory run{.paths = paths,
                    .manifest = RunManifest::of(paths.run, config),

@@ -22,12 +22,12 @@ struct RunDirectory {
   config::ModelsSection models;  // of a resumed run, as it began: its weights/ were read from them
 };
 
-// Makes or opens run.root/run.name. A directory that holds a run is resumed: keys that may not
-// change are refused, all in one error that names them. Where data.* and models.* lie may change:
-// their content may not, which of a model is compared here and of data by take_data. Throws
-// std::runtime_error naming the directory when it cannot be made or written, or holds parts of a
-// run that has lost the others, and store::LedgerError when another process writes it; what is in
-// it is as it was then.
+// Makes or opens run.root/run.name, for its owner alone (0700; ledger and logs 0600). A directory
+// that holds a run is resumed: keys that may not change are refused, all in one error that names
+// them. Where data.* and models.* lie may change: their content may not, which of a model is
+// compared here and of data by take_data. Throws std::runtime_error naming the directory when it
+// cannot be made or written, or holds parts of a run that has lost the others, and
+// store::LedgerError when another process writes it; what is in it is as it was then.
 [[nodiscard]] RunDirectory open_run_directory(const config::RunConfig& config);
 
 // Ends the line of a change that was taken.

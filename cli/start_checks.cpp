@@ -8,6 +8,7 @@
 
 #include "actors/phase_models.hpp"
 #include "cli/data_check.hpp"
+#include "cli/descriptor_limit.hpp"
 #include "cli/format_check.hpp"
 #include "cli/machine_probe.hpp"
 #include "cli/run_temporaries.hpp"
@@ -53,6 +54,7 @@ void check_metrics(Start& start) {
     throw std::runtime_error("metrics.address: " + address.text() + ": " + problem +
                              "; choose another port");
 }
+void check_descriptors(Start& start) { require_descriptors(descriptors_needed(start.config)); }
 
 void check_data(Start& start) {
   start.data = read_data(start.config, start.authored);
@@ -226,9 +228,10 @@ StartFindings check_start(const config::RunConfig& config, const fs::path& autho
               .findings = {},
               .data = {},
               .plan = {}};
-  constexpr void (*kChecks[])(Start&) = {
-      check_device, check_metrics, check_data,   check_supply,        check_principles,
-      check_models, make_plan,     check_memory, check_shared_memory, check_disk};
+  constexpr void (*kChecks[])(Start&) = {check_descriptors,   check_device, check_metrics,
+                                         check_data,          check_supply, check_principles,
+                                         check_models,        make_plan,    check_memory,
+                                         check_shared_memory, check_disk};
   for (const auto check : kChecks) check(start);
   return std::move(start.findings);
 }

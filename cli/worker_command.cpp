@@ -13,6 +13,7 @@
 #include "actors/transport/zmq_link.hpp"
 #include "actors/wire.hpp"
 #include "cli/commands.hpp"
+#include "cli/descriptor_limit.hpp"
 #include "metrics/exposer.hpp"
 #include "model/allocation.hpp"
 #include "model/device.hpp"
@@ -20,18 +21,19 @@
 namespace charter::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct WorkerArguments {
   std::string run, node, phase, run_id, ipc, shared_memory, spill, data;
   int64_t lineage = 0;
   bool trains = false;
 };
 
-actors::NodeContext context_of(const WorkerArguments& a,
+actors::NodeContext context_of(const WorkerArguments& a, const config::RunConfig& config,
                                std::shared_ptr<transport::Transport> transport) {
   actors::NodeContext context;
   context.paths = {a.run};
-  const auto file = context.paths.run / "config.toml";
-  context.config = config::load_config(file, {}, "");
+  context.config = config;
   context.data = a.data;
   context.snapshots = {a.shared_memory, a.spill};
   context.wiring.meter = std::make_shared<actors::LinkMeter>(transport, context.config.run.name);
@@ -40,11 +42,19 @@ actors::NodeContext context_of(const WorkerArguments& a,
                               .run_id = a.run_id,
                               .ipc_directory = a.ipc,
                               .tcp_base_port = context.config.machine.tcp_base_port};
+  context.wiring.counts = actors::role_counts(context.config);
   context.wiring.hello.run_id = std::stoull(a.run_id, nullptr, 16);
   context.wiring.hello.lineage = a.lineage;
   context.wiring.hello.schema_hash = actors::WireTypes::schema_hash();
   context.registry = std::make_shared<prometheus::Registry>();
   return context;
+}
+
+// The supervisor writes it there: arguments can be read by every user of the machine.
+transport::RunKey read_key() {
+  std::string secret;
+  std::getline(std::cin, secret);
+  return transport::run_key(secret);
 }
 
 // Other actors of this process may be in the middle of a computation; their work is re-issued.
@@ -58,8 +68,10 @@ actors::NodeContext context_of(const WorkerArguments& a,
 void work(const WorkerArguments& arguments) {
   if (arguments.trains) model::keep_freed_memory();
   zmq::context_t zmq_context;
-  auto transport = std::make_shared<transport::ZmqTransport>(zmq_context);
-  auto context = context_of(arguments, transport);
+  const auto config = config::load_config(fs::path(arguments.run) / "config.toml", {}, "");
+  zmq_context.set(zmq::ctxopt::max_sockets, static_cast<int>(descriptors_needed(config)));
+  auto transport = std::make_shared<transport::ZmqTransport>(zmq_context, read_key());
+  auto context = context_of(arguments, config, transport);
   (void)model::require_device(context.config.machine.device);
   metrics::Exposer exposer(context.config.metrics.address, context.registry,
                            {{"run", context.config.run.name}, {"process", arguments.node}},

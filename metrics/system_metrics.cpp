@@ -29,9 +29,15 @@ LinkMetrics LinkMetrics::make(prometheus::Registry& registry, const prometheus::
       .received = messages("received"),
       .sent_bytes = bytes("sent"),
       .received_bytes = bytes("received"),
-      .decode_errors = make.counter(
-          "msg_decode_errors_total",
-          "Messages refused as malformed or of another schema, run or lineage. Worry if it rises.",
+      .decode_errors = make.counter("msg_decode_errors_total",
+                                    "Messages refused: malformed, of another schema, run or "
+                                    "lineage, or not their sender's to "
+                                    "say. Worry if it rises.",
+                                    {{"link", name}}),
+      .connections_refused = make.counter(
+          "connections_refused_total",
+          "Connections cut off: without the run's key, or too many. Worry if it rises: somebody "
+          "else connects to the run's sockets.",
           {{"link", name}}),
       .retries = make.counter(
           "retries_total",

@@ -22,6 +22,7 @@ struct LinkMetrics {
   prometheus::Counter& sent_bytes;
   prometheus::Counter& received_bytes;
   prometheus::Counter& decode_errors;
+  prometheus::Counter& connections_refused;
   prometheus::Counter& retries;
   prometheus::Gauge& credits_available;
 

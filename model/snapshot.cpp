@@ -34,6 +34,11 @@ std::string tensor_hash(const at::Tensor& tensor) {
   return hex(XXH3_64bits(tensor.const_data_ptr(), tensor.nbytes()));
 }
 
+std::string file_hash(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  return hex(XXH3_64bits(file->bytes().data(), file->bytes().size()));
+}
+
 // Covers what no tensor's checksum does: version, names, shapes, metadata.
 std::string identity_hash(const Snapshot& snapshot) {
   std::ostringstream text;
@@ -96,11 +101,14 @@ std::string write_snapshot(const Snapshot& snapshot, const std::filesystem::path
   // nothing.
   write_safetensors(path, tensors, metadata);
   if (durable) sync_directory(path.has_parent_path() ? path.parent_path() : ".");
-  const auto written = MappedFile::open(path);
-  return hex(XXH3_64bits(written->bytes().data(), written->bytes().size()));
+  return file_hash(path);
 }
 
-Snapshot read_snapshot(const std::filesystem::path& path) {
+Snapshot read_snapshot(const std::filesystem::path& path, const std::string& checksum) {
+  if (!checksum.empty()) {
+    const std::string got = file_hash(path);
+    if (got != checksum) fail(path, "checksum " + got + ", expected " + checksum);
+  }
   SafetensorsContent content = read_safetensors(path);
   Snapshot result;
   result.model = header_field(content, path, kModel);

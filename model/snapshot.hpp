@@ -24,7 +24,9 @@ struct Snapshot {
 std::string write_snapshot(const Snapshot& snapshot, const std::filesystem::path& path,
                            bool durable);
 
-// Throws std::runtime_error naming the file and the tensor whose checksum differs.
-[[nodiscard]] Snapshot read_snapshot(const std::filesystem::path& path);
+// Throws std::runtime_error naming the file and the tensor whose checksum differs. checksum: what
+// write_snapshot() returned; the file's own must equal it, unless it is empty.
+[[nodiscard]] Snapshot read_snapshot(const std::filesystem::path& path,
+                                     const std::string& checksum = {});
 
 }  // namespace charter::model

@@ -9,6 +9,7 @@ namespace charter::rl {
 
 struct Trajectory {
   int64_t work_id = 0;  // the ledger's id of the prompt's work item
+  uint64_t ticket = 0;  // came with the item; shows that it was given out
   int64_t lineage = 0;
   std::vector<int32_t> prompt;  // token ids
   std::vector<int32_t>

@@ -85,7 +85,7 @@ WriterLock WriterLock::of(const std::filesystem::path& database) {
     fail(database, "its directory does not exist");
   }
   const std::string file = lock_file(database);
-  WriterLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  WriterLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.fd_ < 0) fail(database, "cannot create " + file + ": " + std::strerror(errno));
   // Who asks has_writer() holds a shared lock for a moment.
   constexpr int kTries = 20;

@@ -24,6 +24,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/transport/blob.hpp"
@@ -38,7 +39,8 @@ inline constexpr PeerId kAllPeers = 0;
 // hashes for equality; a hash of 0 says "I have none" and matches all. A mismatch is refused with
 // both values in the text.
 struct Hello {
-  std::string role;   // "rollout", "reward"...
+  // "rollout", "reward"...; what follows a colon is a name within the role ("node:engine").
+  std::string role;
   int32_t index = 0;  // which one of that role
   uint64_t run_id = 0;
   int64_t lineage = 0;
@@ -55,13 +57,24 @@ typename Inspector::result_type inspect(Inspector& f, Hello& x) {
            x.options, x.data_port);
 }
 
+// Of "node:engine" it is "node".
+[[nodiscard]] inline std::string_view role_kind(std::string_view role) {
+  return role.substr(0, role.find(':'));
+}
+
+// Peers of this kind whose index is below `count`.
+struct AcceptedRole {
+  std::string kind;
+  int32_t count = 1;
+};
+
 struct LinkOptions {
   Hello self;
-  std::vector<std::string> accept_roles;  // of the peer; empty: any
-  int64_t initial_credit = 0;             // granted to each peer when it comes up
+  std::vector<AcceptedRole> accept;  // whom the handshake lets in; empty: any
+  int64_t initial_credit = 0;        // granted to each peer when it comes up
   size_t max_unacknowledged =
       1024;                  // messages kept for resending, per peer; more are refused by send
-  size_t max_peers = 1024;   // bind side
+  size_t max_peers = 1024;   // bind side; as many connections may stand, and a few strangers'
   uint64_t producer_id = 0;  // 0: a random one; tests and the simulation set it
   std::chrono::milliseconds heartbeat_interval{500};
   std::chrono::milliseconds peer_deadline{5000};     // silence after which the peer is down
@@ -70,8 +83,7 @@ struct LinkOptions {
   std::chrono::milliseconds retention{
       30000};                             // bind side: how long a silent peer's messages are kept
   std::chrono::milliseconds linger{500};  // close: bound on flushing what is in the sockets
-  int64_t max_message_bytes = int64_t{1}
-                              << 30;  // one part of one message; a longer one drops the peer
+  size_t max_message_bytes = size_t{1} << 30;  // body and blobs of one message; more is refused
 };
 
 // All are optional. Called on the transport's thread, in order for one peer: they must return soon
@@ -107,9 +119,11 @@ struct LinkStats {
   uint64_t stale_lineage = 0;  // frames of an older lineage
   uint64_t foreign = 0;        // well-formed, but of another run or session
   uint64_t handshakes_refused = 0;
-  uint64_t lost = 0;  // messages given up
+  uint64_t connections_refused = 0;  // did not prove in time that they hold the key, or too many
+  uint64_t lost = 0;                 // messages given up
   // Gauges.
   uint64_t peers_up = 0;
+  uint64_t connections = 0;     // that stand at the bound sockets
   uint64_t unacknowledged = 0;  // messages sent and kept
   int64_t credits_available = 0;
 };
@@ -124,7 +138,7 @@ class Transport {
 
   // Addresses: inproc://name, ipc:///path, tcp://host:port (bind: port may be *).
   // Throws std::runtime_error with one line naming the address when it cannot be bound (in use,
-  // malformed, not loopback without CURVE keys) or is malformed. A peer that does not answer is no
+  // malformed, not loopback) or is malformed. A peer that does not answer is no
   // error.
   [[nodiscard]] virtual LinkId bind(LinkOptions options, const std::string& address,
                                     LinkEvents events) = 0;
@@ -132,7 +146,8 @@ class Transport {
                                        LinkEvents events) = 0;
 
   // Returns the message's sequence, which `acked` or `lost` will name, or nothing when there is no
-  // credit or no such peer; nothing is queued then. Call it again after `credit`.
+  // credit or no such peer; nothing is queued then. Call it again after `credit`. Throws
+  // std::invalid_argument when the message has more than LinkOptions::max_message_bytes.
   [[nodiscard]] virtual std::optional<uint64_t> send(LinkId link, PeerId peer, uint16_t type,
                                                      std::string body,
                                                      std::vector<Blob> blobs = {}) = 0;

@@ -29,11 +29,18 @@ std::string hello_mismatch(const Hello& peer, const LinkOptions& here) {
            ours;
   };
   const Hello& self = here.self;
-  const auto& roles = here.accept_roles;
-  if (!roles.empty() && std::find(roles.begin(), roles.end(), peer.role) == roles.end()) {
+  const auto& roles = here.accept;
+  const auto kind = std::find_if(roles.begin(), roles.end(), [&](const AcceptedRole& role) {
+    return role.kind == role_kind(peer.role);
+  });
+  if (!roles.empty() && kind == roles.end()) {
     std::string accepted;
-    for (const std::string& role : roles) accepted += (accepted.empty() ? "" : " or ") + role;
+    for (const auto& role : roles) accepted += (accepted.empty() ? "" : " or ") + role.kind;
     return differ("role", peer.role, accepted + " is expected");
+  }
+  if (!roles.empty() && (peer.index < 0 || peer.index >= kind->count)) {
+    return differ("index", std::to_string(peer.index),
+                  "0 to " + std::to_string(kind->count - 1) + " is expected");
   }
   if (peer.run_id != self.run_id) return differ("run id", hex(peer.run_id), hex(self.run_id));
   if (peer.lineage != self.lineage) {

@@ -13,7 +13,7 @@ void require_loopback(const std::string& address) {
   if (!address.starts_with("tcp://")) return;
   const std::string host = address.substr(6, address.rfind(':') - 6);
   if (host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo") return;
-  fail_address("bind", address, "not a loopback address, CURVE keys are required there");
+  fail_address("bind", address, "not a loopback address; a run does not leave its host");
 }
 
 bool in_use(const std::string& address) {

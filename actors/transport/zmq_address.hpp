@@ -5,7 +5,7 @@
 
 namespace charter::transport {
 
-// Throws std::runtime_error when the address is tcp and not loopback: such a link needs CURVE keys.
+// Throws std::runtime_error when the address is tcp and not loopback.
 void require_loopback(const std::string& address);
 
 // Whether somebody listens at this address, if it is an ipc one: libzmq takes over a socket file

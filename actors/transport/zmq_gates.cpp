@@ -1,9 +1,21 @@
 // Sending from any thread: each peer's gate, and what the socket thread does with what it let pass.
+#include <stdexcept>
 #include <utility>
 
 #include "actors/transport/zmq_loop.hpp"
 
 namespace charter::transport {
+namespace {
+
+void require_size(const std::string& body, const std::vector<Blob>& blobs, size_t most) {
+  size_t bytes = body.size();
+  for (const Blob& blob : blobs) bytes += blob.size;
+  if (bytes > most)
+    throw std::invalid_argument("message: " + std::to_string(bytes) + " bytes, expected at most " +
+                                std::to_string(most));
+}
+
+}  // namespace
 
 // The gate changes before the actor hears of it, so that it can send from the event.
 LinkEvents ZmqTransport::Loop::gated(LinkId link, LinkEvents events) {
@@ -56,6 +68,7 @@ std::optional<uint64_t> ZmqTransport::Loop::send(LinkId link, PeerId peer, uint1
   {
     const std::lock_guard lock(mutex_);
     if (open() == nullptr) return std::nullopt;  // before the checksum of all the bytes
+    require_size(body, blobs, shared_[link].max_message_bytes);
   }
   auto payload = make_payload(std::move(body), std::move(blobs));
   uint64_t sequence = 0;

@@ -10,7 +10,8 @@
 
 namespace charter::transport {
 
-ZmqTransport::ZmqTransport(zmq::context_t& context) : loop_(std::make_unique<Loop>(context)) {}
+ZmqTransport::ZmqTransport(zmq::context_t& context, RunKey key)
+    : loop_(std::make_unique<Loop>(context, std::move(key))) {}
 ZmqTransport::~ZmqTransport() = default;
 
 LinkId ZmqTransport::bind(LinkOptions options, const std::string& address, LinkEvents events) {

@@ -11,6 +11,11 @@
 // IMMEDIATE (nothing queues for a peer that is not there). When a data socket is full the frames
 // wait in the link, and credit bounds how many there can be. A peer that dies is seen by its
 // missing heartbeats.
+//
+// Except inproc, every socket speaks CURVE with the run's key (run_key.hpp): who does not hold it
+// is cut off in libzmq's handshake. What a stranger can make this process hold is bounded: a part
+// of a message is 64 KiB (frame_parts.hpp), a handshake takes 3 s at most, and the connections of a
+// socket are counted (zmq_guard.hpp).
 #pragma once
 
 #include <memory>
@@ -18,13 +23,15 @@
 #include <zmq.hpp>
 
 #include "actors/transport/link.hpp"
+#include "actors/transport/run_key.hpp"
 
 namespace charter::transport {
 
 class ZmqTransport final : public Transport {
  public:
-  // The context outlives the transport. inproc addresses meet within one context.
-  explicit ZmqTransport(zmq::context_t& context);
+  // The context outlives the transport. inproc addresses meet within one context, all others among
+  // transports of one key.
+  explicit ZmqTransport(zmq::context_t& context, RunKey key = make_run_key());
   ~ZmqTransport() override;  // closes every link
 
   ZmqTransport(const ZmqTransport&) = delete;

@@ -30,8 +30,11 @@ uint64_t random_id() {
 
 }  // namespace
 
-ZmqTransport::Loop::Loop(zmq::context_t& context)
-    : context_(context), wake_fd_(make_wake_fd()), thread_([this] { run(); }) {}
+ZmqTransport::Loop::Loop(zmq::context_t& context, RunKey key)
+    : context_(context),
+      key_(std::move(key)),
+      wake_fd_(make_wake_fd()),
+      thread_([this] { run(); }) {}
 
 ZmqTransport::Loop::~Loop() {
   enqueue([this] { stopping_ = true; });
@@ -80,6 +83,7 @@ void ZmqTransport::Loop::run() {
       for (auto& [link, port] : ports_) {
         // One time for both: what reading takes must not count as the peer's silence.
         const Time at = now();
+        for (auto& [other, watched] : ports_) watched->watch_connections(at);
         port->read(at);
         port->tick(at);
       }
@@ -98,6 +102,8 @@ void ZmqTransport::Loop::wait() {
   for (auto& [link, port] : ports_) {
     items.push_back({port->control().handle(), 0, ZMQ_POLLIN, 0});
     items.push_back({port->data().handle(), 0, ZMQ_POLLIN, 0});
+    for (const auto& guard : port->guards())
+      items.push_back({guard->events().handle(), 0, ZMQ_POLLIN, 0});
     timeout = std::min(timeout, port->waiting() ? std::chrono::milliseconds(2) : port->period());
   }
   zmq::poll(items, timeout);
@@ -116,7 +122,7 @@ void ZmqTransport::Loop::run_commands() {
 
 void ZmqTransport::Loop::publish_stats() {
   for (auto& [link, port] : ports_) {
-    const LinkStats stats = port->endpoint().stats();
+    const LinkStats stats = port->stats();
     const std::lock_guard lock(mutex_);
     Shared& shared = shared_[link];
     shared.stats = stats;
@@ -130,11 +136,13 @@ void ZmqTransport::Loop::publish_stats() {
 void ZmqTransport::Loop::add_port(LinkId link, LinkEndpoint::Side side, LinkOptions options,
                                   const std::string& address, LinkEvents events) {
   auto lost = events.lost;
-  auto port = std::make_unique<ZmqPort>(context_, side, std::move(options), address,
+  const size_t max_message_bytes = options.max_message_bytes;
+  auto port = std::make_unique<ZmqPort>(context_, key_, side, std::move(options), address,
                                         gated(link, std::move(events)), now());
   {
     const std::lock_guard lock(mutex_);
     shared_[link].address = port->address();
+    shared_[link].max_message_bytes = max_message_bytes;
   }
   ports_.emplace(link, std::move(port));
   lost_.emplace(link, std::move(lost));  // of a link that could not open nothing is kept

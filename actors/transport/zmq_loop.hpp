@@ -25,7 +25,7 @@ namespace charter::transport {
 
 class ZmqTransport::Loop {
  public:
-  explicit Loop(zmq::context_t& context);
+  Loop(zmq::context_t& context, RunKey key);
   ~Loop();
 
   // From any thread.
@@ -49,6 +49,7 @@ class ZmqTransport::Loop {
   struct Shared {  // of one link, under mutex_
     std::string address;
     LinkStats stats;
+    size_t max_message_bytes = 0;
     std::map<uint64_t, Gate> gates;  // by session key
   };
 
@@ -71,6 +72,7 @@ class ZmqTransport::Loop {
   [[nodiscard]] Gate* gate(LinkId link, PeerId peer);
 
   zmq::context_t& context_;
+  const RunKey key_;
   const int wake_fd_;
   std::map<LinkId, std::unique_ptr<ZmqPort>> ports_;  // the socket thread's
   std::map<LinkId, std::function<void(PeerId, std::vector<uint64_t>)>> lost_;  // the same

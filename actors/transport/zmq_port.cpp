@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "actors/transport/frame_parts.hpp"
 #include "actors/transport/zmq_address.hpp"
 
 namespace charter::transport {
@@ -15,6 +16,8 @@ constexpr int kDataPerRead = 32;     // messages
 constexpr std::chrono::milliseconds kDataTimePerRead{20};
 constexpr int kControlPerRead = 1024;
 constexpr int kControlHwm = 16384;
+constexpr int64_t kEncryptionBytes = 64;  // what CURVE adds to a piece is less
+constexpr size_t kStrangers = 16;  // connections whose handshake is under way, beside the peers'
 
 std::string routing_id(uint64_t producer) {
   std::string id = "p";  // ids must not begin with a zero byte
@@ -34,21 +37,24 @@ zmq::message_t shared_message(const void* data, size_t size, std::shared_ptr<con
 zmq::socket_t ZmqPort::make_socket(const LinkOptions& options, bool control) {
   const bool binds = side_ == LinkEndpoint::Side::kBind;
   zmq::socket_t socket(context_, binds ? zmq::socket_type::router : zmq::socket_type::dealer);
-  const auto deadline = static_cast<int>(options.peer_deadline.count());
   const int hwm = control ? kControlHwm : static_cast<int>(options.max_unacknowledged);
   socket.set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
-  socket.set(zmq::sockopt::maxmsgsize, options.max_message_bytes);
+  socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kPieceBytes) + kEncryptionBytes);
   socket.set(zmq::sockopt::sndhwm, hwm);
   socket.set(zmq::sockopt::rcvhwm, hwm);
   socket.set(zmq::sockopt::sndtimeo, 0);
   socket.set(zmq::sockopt::rcvtimeo, 0);
   // ZMQ_HEARTBEAT_IVL stays off: sessions have their own heartbeats, and libzmq 4.3.4's timer
   // aborts the process when it fires on a connection that has just failed ("!_io_error").
-  socket.set(zmq::sockopt::handshake_ivl, std::max(deadline, 1000));
+  socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(kHandshake.count()));
+  socket.set(zmq::sockopt::curve_secretkey, key_.secret);
+  socket.set(zmq::sockopt::curve_publickey, key_.shared);
   if (binds) {
+    socket.set(zmq::sockopt::curve_server, true);
     socket.set(zmq::sockopt::router_mandatory, true);
     socket.set(zmq::sockopt::router_handover, true);
   } else {
+    socket.set(zmq::sockopt::curve_serverkey, key_.shared);
     socket.set(zmq::sockopt::routing_id, routing_id(options.producer_id));
     socket.set(zmq::sockopt::immediate, true);
     socket.set(zmq::sockopt::reconnect_ivl, 50);
@@ -57,9 +63,9 @@ zmq::socket_t ZmqPort::make_socket(const LinkOptions& options, bool control) {
   return socket;
 }
 
-ZmqPort::ZmqPort(zmq::context_t& context, LinkEndpoint::Side side, LinkOptions options,
-                 std::string address, LinkEvents events, Time now)
-    : context_(context), side_(side), address_(std::move(address)) {
+ZmqPort::ZmqPort(zmq::context_t& context, const RunKey& key, LinkEndpoint::Side side,
+                 LinkOptions options, std::string address, LinkEvents events, Time now)
+    : context_(context), key_(key), side_(side), address_(std::move(address)) {
   const bool binds = side == LinkEndpoint::Side::kBind;
   if (binds) require_loopback(address_);
   try {
@@ -80,6 +86,11 @@ ZmqPort::ZmqPort(zmq::context_t& context, LinkEndpoint::Side side, LinkOptions o
 
 void ZmqPort::bind(LinkOptions& options) {
   if (in_use(address_)) fail_address("bind", address_, "Address already in use");
+  if (!inproc()) {
+    const size_t most = options.max_peers + kStrangers;
+    for (zmq::socket_t* socket : {&control_, &data_})
+      guards_.push_back(std::make_unique<ConnectionGuard>(context_, *socket, most));
+  }
   control_.bind(address_);
   if (!inproc()) address_ = control_.get(zmq::sockopt::last_endpoint);
   data_address_ = data_address(address_, "*");
@@ -125,7 +136,7 @@ bool ZmqPort::transmit(zmq::socket_t& socket, uint64_t key, const Outgoing& fram
   const Payload& payload = *frame.payload;
   const auto header = encode_header(frame.header, payload);
   const bool binds = side_ == LinkEndpoint::Side::kBind;
-  // Whether there is room and a route is decided by the first part; the others follow it.
+  // Whether there is room and a route is decided by the first piece; the others follow it.
   zmq::message_t first =
       binds ? zmq::message_t(routing_id(key)) : zmq::message_t(header.data(), header.size());
   try {
@@ -135,15 +146,24 @@ bool ZmqPort::transmit(zmq::socket_t& socket, uint64_t key, const Outgoing& fram
     throw;
   }
   if (binds) socket.send(zmq::message_t(header.data(), header.size()), zmq::send_flags::sndmore);
-  const auto more = [&payload](size_t sent) {
-    return sent < payload.blobs.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-  };
-  socket.send(shared_message(payload.body.data(), payload.body.size(), frame.payload), more(0));
-  for (size_t i = 0; i < payload.blobs.size(); ++i) {
-    const Blob& blob = payload.blobs[i];
-    socket.send(shared_message(blob.data.get(), blob.size, blob.data), more(i + 1));
-  }
+  const auto& blobs = payload.blobs;
+  send_part(socket, payload.body.data(), payload.body.size(), frame.payload, blobs.empty());
+  for (size_t i = 0; i < blobs.size(); ++i)
+    send_part(socket, blobs[i].data.get(), blobs[i].size, blobs[i].data, i + 1 == blobs.size());
   return true;
+}
+
+// last: of the frame.
+void ZmqPort::send_part(zmq::socket_t& socket, const void* data, size_t size,
+                        const std::shared_ptr<const void>& owner, bool last) {
+  const size_t count = pieces(size);
+  for (size_t i = 0; i < count; ++i) {
+    const auto* piece = static_cast<const char*>(data) + i * kPieceBytes;
+    const size_t bytes = std::min(kPieceBytes, size - i * kPieceBytes);
+    const bool more = !last || i + 1 < count;
+    socket.send(shared_message(piece, bytes, owner),
+                more ? zmq::send_flags::sndmore : zmq::send_flags::none);
+  }
 }
 
 void ZmqPort::emit(uint64_t key, const Outgoing& frame) {
@@ -161,7 +181,7 @@ void ZmqPort::emit(uint64_t key, const Outgoing& frame) {
 }
 
 bool ZmqPort::receive(zmq::socket_t& socket, Time now) {
-  std::vector<Blob> parts;
+  PartJoiner joiner(kMaxBlobs + 2, kHeaderBytes + endpoint_->options().max_message_bytes);
   uint64_t route = 0;
   bool more = true;
   bool first = true;
@@ -173,17 +193,15 @@ bool ZmqPort::receive(zmq::socket_t& socket, Time now) {
     if (first && side_ == LinkEndpoint::Side::kBind) {
       valid = part->size() == 1 + sizeof route;
       if (valid) std::memcpy(&route, part->data<char>() + 1, sizeof route);
-    } else if (parts.size() < kMaxBlobs + 2) {
+    } else {
       const size_t size = part->size();
       const void* bytes = part->data();
-      parts.push_back({std::shared_ptr<const void>(std::move(part), bytes), size});
-    } else {
-      valid = false;  // read to the end, keep nothing
+      joiner.add({std::shared_ptr<const void>(std::move(part), bytes), size});
     }
     first = false;
   }
   if (valid) {
-    endpoint_->receive(parts, route, now);
+    endpoint_->receive(joiner.take(), route, now);
   } else {
     endpoint_->count_malformed();
   }
@@ -198,6 +216,19 @@ void ZmqPort::read(Time now) {
   for (int i = 0; i < kDataPerRead && receive(data_, now); ++i) {
     if (std::chrono::steady_clock::now() > end) break;
   }
+}
+
+void ZmqPort::watch_connections(Time now) {
+  for (const auto& guard : guards_) guard->read(now);
+}
+
+LinkStats ZmqPort::stats() const {
+  LinkStats stats = endpoint_->stats();
+  for (const auto& guard : guards_) {
+    stats.connections += guard->connections();
+    stats.connections_refused += guard->refused();
+  }
+  return stats;
 }
 
 void ZmqPort::tick(Time now) {

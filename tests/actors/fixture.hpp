@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <caf/all.hpp>
 #include <chrono>
 #include <memory>
@@ -47,13 +48,13 @@ class FarEnd {
 
   // credit: messages the actor may send to this end.
   FarEnd& bind(Arrow arrow, int64_t credit = 0, int32_t server = 0) {
-    link_ = wiring_.transport->bind(wiring_.options(role_, index_, credit),
+    link_ = wiring_.transport->bind(wiring_.options(arrow, role_, index_, credit),
                                     wiring_.addresses.address(arrow, server), recorder_.events());
     return *this;
   }
   FarEnd& connect(Arrow arrow, int64_t credit = 0, int32_t server = 0) {
     link_ =
-        wiring_.transport->connect(wiring_.options(role_, index_, credit),
+        wiring_.transport->connect(wiring_.options(arrow, role_, index_, credit),
                                    wiring_.addresses.address(arrow, server), recorder_.events());
     return *this;
   }
@@ -62,6 +63,14 @@ class FarEnd {
     if (link_ != 0) wiring_.transport->close(std::exchange(link_, 0));
   }
   [[nodiscard]] bool up() { return recorder_.wait_up(); }
+  // Waits for a refusal whose text holds this.
+  [[nodiscard]] bool refused_with(const std::string& text) {
+    return recorder_.wait([&](const transport::Recorder& r) {
+      return std::any_of(r.refused.begin(), r.refused.end(), [&](const std::string& reason) {
+        return reason.find(text) != std::string::npos;
+      });
+    });
+  }
 
   // Waits for credit. 0: none came.
   template <class T>

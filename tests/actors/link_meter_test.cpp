@@ -2,9 +2,12 @@
 #include "actors/link_meter.hpp"
 
 #include <cmath>
+#include <fstream>
 
+#include "actors/publish.hpp"
 #include "actors/weight_store.hpp"
 #include "tests/actors/fixture.hpp"
+#include "tests/store/temp_dir.hpp"
 
 namespace charter::actors {
 namespace {
@@ -15,14 +18,27 @@ class LinkMeterTest : public ActorTest {
   void SetUp() override {
     start();
     trainer.connect(Arrow::kWeights);
+    follower.connect(Arrow::kWeights);
     ASSERT_TRUE(trainer.up());
+    ASSERT_TRUE(follower.up());
   }
   void TearDown() override { finish(actor); }
   void start() {
     auto mine = wiring();
     mine.meter = meter;
-    actor = system.spawn(weight_store, mine, size_t{2},
+    actor = system.spawn(weight_store, mine, places, size_t{2},
                          std::map<std::string, metrics::WeightStoreMetrics>{});
+  }
+
+  // A version that the store takes: its file is there.
+  WeightsReady ready(int64_t version) const {
+    const WeightsReady ready{.model = "policy",
+                             .lineage = 1,
+                             .version = version,
+                             .checksum = "0123456789abcdef",
+                             .bytes = 7};
+    std::ofstream(places.path(ready)) << "weights";
+    return ready;
   }
 
   // The series of this name whose labels include `labels`; NaN when there is none.
@@ -42,14 +58,16 @@ class LinkMeterTest : public ActorTest {
     return eventually([&] { return value(name, labels) == expected; });
   }
 
+  store::TempDir directory;
+  const SnapshotPlaces places{directory.path(), directory.path()};
   std::shared_ptr<LinkMeter> meter = std::make_shared<LinkMeter>(here, "r");
   WeightStoreActor actor;
-  FarEnd trainer{far(), "ppo_learner"};
+  FarEnd trainer{far(), "ppo_learner"}, follower{far(), "rollout"};
 };
 
 TEST_F(LinkMeterTest, CountsMessagesByTypeAndDirection) {
-  ASSERT_TRUE(trainer.acked(trainer.send(WeightsReady{.model = "policy", .version = 1})));
-  trainer.announce(WeightsRequest{.model = "policy"});
+  ASSERT_TRUE(trainer.acked(trainer.send(ready(1))));
+  follower.announce(WeightsRequest{.model = "policy"});
   const prometheus::Labels end = {{"run", "r"}, {"actor", "weight_store/0"}, {"link", "weights"}};
   EXPECT_TRUE(reaches(1, "msgs_total", {{"dir", "received"}, {"type", "WeightsReady"}}));
   EXPECT_TRUE(reaches(1, "msgs_total", {{"dir", "received"}, {"type", "WeightsRequest"}}));
@@ -60,7 +78,7 @@ TEST_F(LinkMeterTest, CountsMessagesByTypeAndDirection) {
 }
 
 TEST_F(LinkMeterTest, CountsTheBytesOfDataMessages) {
-  const WeightsReady message{.model = "policy", .version = 1};
+  const WeightsReady message = ready(1);
   ASSERT_TRUE(trainer.acked(trainer.send(message)));
   const auto bytes = static_cast<double>(transport::encode_body(message).size());
   EXPECT_TRUE(reaches(bytes, "msg_bytes_total", {{"dir", "received"}}));
@@ -74,12 +92,12 @@ TEST_F(LinkMeterTest, ShowsTheCreditOfAnEndThatWasGrantedSome) {
 }
 
 TEST_F(LinkMeterTest, ARestartedActorGoesOnCounting) {
-  ASSERT_TRUE(trainer.acked(trainer.send(WeightsReady{.model = "policy", .version = 1})));
+  ASSERT_TRUE(trainer.acked(trainer.send(ready(1))));
   const double bytes = value("msg_bytes_total", {{"dir", "received"}});
   finish(actor);
   EXPECT_EQ(value("msg_bytes_total", {{"dir", "received"}}), std::isnan(bytes) ? 0 : bytes);
   start();
-  ASSERT_TRUE(trainer.acked(trainer.send(WeightsReady{.model = "policy", .version = 2})));
+  ASSERT_TRUE(trainer.acked(trainer.send(ready(2))));
   EXPECT_TRUE(reaches(2, "msgs_total", {{"dir", "received"}, {"type", "WeightsReady"}}));
 }
 
@@ -94,7 +112,7 @@ TEST_F(LinkMeterTest, OutlivesItsTransport) {
 // that is followed by something: all are acknowledged, so that nobody sends them again, none
 // reaches the actor, and it goes on.
 TEST_F(LinkMeterTest, AMalformedMessageIsCountedAcknowledgedAndRefused) {
-  const auto good = transport::encode_body(WeightsReady{.model = "policy", .version = 1});
+  const auto good = transport::encode_body(ready(1));
   const auto type = kWireType<WeightsReady>;
   ASSERT_TRUE(trainer.acked(trainer.send(Record{.work_id = 1})));
   ASSERT_TRUE(trainer.acked(trainer.send(type, good.substr(0, good.size() - 1))));
@@ -107,19 +125,37 @@ TEST_F(LinkMeterTest, AMalformedMessageIsCountedAcknowledgedAndRefused) {
   EXPECT_EQ(probe(actor).progress, 1);
 }
 
-// The weight store tells every peer of a new version, also the trainer that published it.
-TEST_F(LinkMeterTest, AnAnnouncementThatDoesNotConcernThisEndIsNoError) {
+// A message of another arrow, one of this arrow that is another role's to say, and data without
+// credit: none reaches the actor.
+TEST_F(LinkMeterTest, AnAnnouncementThatIsNotThePeersToMakeIsCountedAndRefused) {
   trainer.announce(WorkDrained{});
   trainer.announce(WeightsRequest{.model = "policy"});
-  EXPECT_TRUE(reaches(1, "msgs_total", {{"dir", "received"}, {"type", "WeightsRequest"}}));
-  EXPECT_EQ(value("msgs_total", {{"dir", "received"}, {"type", "other"}}), 1);
-  EXPECT_EQ(value("msg_decode_errors_total"), 0);
+  trainer.announce(ready(1));
+  EXPECT_TRUE(reaches(3, "msg_decode_errors_total"));
+  EXPECT_EQ(value("msgs_total", {{"dir", "received"}, {"type", "WeightsRequest"}}), 0);
+  EXPECT_EQ(probe(actor).progress, 0);
+  EXPECT_EQ(probe(actor).state, "");
+}
+
+TEST_F(LinkMeterTest, DataThatIsNotThePeersToSayIsAcknowledgedCountedAndRefused) {
+  ASSERT_TRUE(follower.acked(follower.send(ready(1))));
+  EXPECT_TRUE(reaches(1, "msg_decode_errors_total"));
+  EXPECT_EQ(probe(actor).progress, 0);
 }
 
 TEST_F(LinkMeterTest, AMalformedAnnouncementIsCountedAndIgnored) {
-  trainer.announce(kWireType<WeightsRequest>, "no message");
+  follower.announce(kWireType<WeightsRequest>, "no message");
   EXPECT_TRUE(reaches(1, "msg_decode_errors_total"));
   EXPECT_EQ(probe(actor).progress, 0);
+}
+
+// A role that has no part in the arrow, and one more of a role than the run has.
+TEST_F(LinkMeterTest, WhoHasNoPartInTheArrowIsNotLetIn) {
+  FarEnd stranger(far(), "feedback"), surplus(far(), "rollout", 64);
+  stranger.connect(Arrow::kWeights);
+  surplus.connect(Arrow::kWeights);
+  EXPECT_TRUE(stranger.refused_with("role: peer has feedback"));
+  EXPECT_TRUE(surplus.refused_with("index: peer has 64, here 0 to 63 is expected"));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ struct LinkedState {
 // Serves one arrow; its report's progress counts the events that reached it.
 LinkedActor::behavior_type linked(LinkedActor::stateful_pointer<LinkedState> self, Wiring wiring) {
   install_fault_handler(self);
-  self->state.ports = Ports(std::move(wiring), "linked", 0);
+  self->state.ports = Ports(std::move(wiring), "prompt_source", 0);
   self->state.ports.bind<WorkDrained>(caf::actor_cast<LinkedActor>(self), Arrow::kWork, 0, 4);
   return {
       [self](const LinkEvent&) { ++self->state.events; },
@@ -67,7 +67,7 @@ TEST_F(PortsTest, AnActorThatQuitIsHeldByNoneOfItsCallbacks) {
 }
 
 TEST_F(PortsTest, AnActorWhoseAddressIsTakenDiesAndIsHeldByNothing) {
-  FarEnd occupant(far(), "occupant");
+  FarEnd occupant(far(), "prompt_source");
   occupant.bind(Arrow::kWork);
   {
     const auto actor = system.spawn<caf::detached>(linked, wiring());

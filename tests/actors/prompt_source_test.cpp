@@ -84,6 +84,25 @@ TEST_F(PromptSource, GivesAWorkerOnlyTheKindsItAskedFor) {
   EXPECT_EQ(report().pending, 2);
 }
 
+// Whatever it asks for: a rollout that asks for a trainer's work is given none.
+TEST_F(PromptSource, AWorkerMayAskForItsRolesKindsAlone) {
+  auto mixed = items(1);
+  mixed.push_back({2, "sft", "", 77});
+  start({.phase = "rl",
+         .items = mixed,
+         .required = {"rollout"},
+         .kinds_of = {{Role::kRollout, {"rollout"}}, {Role::kPpoLearner, {"sft"}}}});
+  FarEnd learner{far(), "ppo_learner"};
+  join(worker, {"rollout", "sft"}, 4);
+  join(learner, {"sft"}, 4);
+  ASSERT_TRUE(learner.wait_messages(1));
+  EXPECT_EQ(ids(learner), (std::vector<int64_t>{2}));
+  EXPECT_EQ(learner.received<WorkItem>()[0].ticket, 77u);  // the item's own, for its results
+  worker.announce(WorkRequest{{"rollout"}});
+  ASSERT_TRUE(worker.wait_messages(1));
+  EXPECT_EQ(ids(worker), (std::vector<int64_t>{1}));
+}
+
 TEST_F(PromptSource, AnAcknowledgedLeaseIsHandedOverAndARecordSettlesIt) {
   start({.phase = "label", .items = items(1, "pair"), .required = {"pair"}});
   join(worker, {"pair"}, 1);

@@ -91,13 +91,16 @@ TEST_F(ReplayActorTest, ABatchIsNeverSmallerThanB) {
 TEST_F(ReplayActorTest, StaleTrajectoriesAreReturnedToTheLedger) {
   start(/*max_staleness=*/0, /*version=*/1);
   learner.grant(1);
-  ASSERT_TRUE(insert(scored(1, 0)));  // 1 - 0 > 0
+  auto stale = scored(1, 0);  // 1 - 0 > 0
+  stale.trajectory.ticket = 77;
+  ASSERT_TRUE(insert(stale));
   ASSERT_TRUE(insert(scored(2, 1)));
   ASSERT_TRUE(insert(scored(3, 1)));
   ASSERT_TRUE(learner.wait_messages(1));
   EXPECT_EQ(ids(learner.received<Batch>().at(0)), (std::vector<int64_t>{2, 3}));
   ASSERT_TRUE(ledger.wait_messages(1));
   EXPECT_EQ(returned(), (std::vector<int64_t>{1}));
+  EXPECT_EQ(ledger.received<Returned>().at(0).tickets, (std::vector<uint64_t>{77}));
 }
 
 TEST_F(ReplayActorTest, ABatchUnderWayCountsAsTheVersionItWillMake) {
@@ -159,10 +162,12 @@ TEST_F(ReplayActorTest, ADefectiveTrajectoryIsQuarantined) {
   start(1);
   auto broken = scored(1);
   broken.ref_logprobs[1] = NAN;
+  broken.trajectory.ticket = 78;
   ASSERT_TRUE(insert(broken));
   EXPECT_EQ(state(), "0 buffered, version 0");
   ASSERT_TRUE(ledger.wait_messages(1));
   EXPECT_EQ(ledger.received<Quarantine>().at(0).work_id, 1);
+  EXPECT_EQ(ledger.received<Quarantine>().at(0).ticket, 78u);
 }
 
 }  // namespace

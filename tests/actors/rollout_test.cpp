@@ -24,7 +24,8 @@ class RolloutTest : public ActorTest {
     run.models.policy_format = "plain";
     run.lora.enabled = lora;
     auto models = std::make_shared<PhaseModels>(directory.path(), run);
-    RolloutOptions options{.model = "sl_cai", .kinds = {"rollout"}, .follows_policy = true};
+    RolloutOptions options{
+        .model = "sl_cai", .kinds = {"rollout"}, .follows_policy = true, .snapshots = places};
     options.engine = {.max_batch = 2, .max_context = 64};
     models->prepare("sl_cai", options.packed);
     start_weights = options.packed.at("sl_cai");
@@ -36,12 +37,13 @@ class RolloutTest : public ActorTest {
   void announce(int64_t version) {
     weight_store.announce(
         publish_snapshot({.model = "policy", .lineage = 1, .version = version, .tensors = tensors},
-                         directory.path(), published));
+                         places, published));
     EXPECT_TRUE(
         eventually([&] { return metrics.policy_version.Value() == static_cast<double>(version); }));
   }
 
   store::TempDir directory;
+  const SnapshotPlaces places{directory.path(), directory.path()};
   config::RunConfig run;
   std::map<std::string, at::Tensor> tensors;
   metrics::RolloutMetrics metrics = metrics::RolloutMetrics::make(registry, {});

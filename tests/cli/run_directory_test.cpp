@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -74,6 +75,24 @@ TEST_F(RunDirectoryTest, UpdatesMayBeRaisedOrLoweredUntilTheRlStageIsDone) {
     set_rl(state);
     expect_taken();
   }
+}
+
+// Whatever a start under another umask has left.
+TEST_F(RunDirectoryTest, IsForItsOwnerAlone) {
+  namespace fs = std::filesystem;
+  const fs::path place = place_;
+  std::ofstream(place / "logs/engine.log") << "a line";
+  set_rl(StageState::kPending);
+  for (const auto& [path, mode] : {std::pair(place, 0755), std::pair(place / "ledger.sqlite", 0644),
+                                   std::pair(place / "logs/engine.log", 0666)})
+    fs::permissions(path, static_cast<fs::perms>(mode));
+  (void)open_run_directory(with_updates(8));
+  const auto mode = [](const fs::path& path) {
+    return static_cast<int>(fs::status(path).permissions());
+  };
+  EXPECT_EQ(mode(place), 0700);
+  EXPECT_EQ(mode(place / "ledger.sqlite"), 0600);
+  EXPECT_EQ(mode(place / "logs/engine.log"), 0600);
 }
 
 TEST_F(RunDirectoryTest, ATakenChangeIsWhatTheNextOneIsComparedWith) {

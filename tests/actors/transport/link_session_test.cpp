@@ -288,11 +288,20 @@ TEST(HelloMismatch, NamesTheFirstDifferenceWithBothValues) {
   EXPECT_EQ(with([](Hello& h) { h.schema_hash = 3; }), "");  // this side has none
   LinkOptions strict = here;
   strict.self.schema_hash = 4;
-  strict.accept_roles = {"feedback", "ppo_learner"};
+  strict.accept = {{"feedback", 1}, {"ppo_learner", 1}};
   Hello peer = test_options("rollout", 1).self;
   EXPECT_EQ(hello_mismatch(peer, strict),
             start + "role: peer has rollout, here feedback or ppo_learner is expected");
-  strict.accept_roles.push_back("rollout");
+  strict.accept.push_back({"rollout", 1});
+  EXPECT_EQ(hello_mismatch(peer, strict), start + "index: peer has 1, here 0 to 0 is expected");
+  strict.accept.back().count = 2;
+  peer.index = -1;
+  EXPECT_EQ(hello_mismatch(peer, strict),
+            "handshake with rollout[-1] refused: index: peer has -1, here 0 to 1 is expected");
+  peer.index = 1;
+  peer.role = "rollout:of-a-kind";  // a name within the role
+  EXPECT_EQ(hello_mismatch(peer, strict), "");
+  peer.role = "rollout";
   peer.schema_hash = 5;
   EXPECT_EQ(hello_mismatch(peer, strict),
             start + "schema hash: peer has 0000000000000005, here 0000000000000004");

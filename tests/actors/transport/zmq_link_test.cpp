@@ -9,6 +9,7 @@
 
 #include "actors/transport/codec.hpp"
 #include "actors/transport/frame.hpp"
+#include "actors/transport/frame_parts.hpp"
 #include "tests/actors/transport/link_helpers.hpp"
 #include "tests/store/temp_dir.hpp"
 
@@ -21,6 +22,15 @@ using std::chrono::milliseconds;
 std::string ipc_address(const std::string& name) {
   static const store::TempDir directory;
   return "ipc://" + (directory.path() / name).string();
+}
+
+const RunKey key = make_run_key();  // of the processes that this one plays
+
+// What a socket of the run sets before it connects.
+void join_run(zmq::socket_t& socket) {
+  socket.set(zmq::sockopt::curve_serverkey, key.shared);
+  socket.set(zmq::sockopt::curve_publickey, key.shared);
+  socket.set(zmq::sockopt::curve_secretkey, key.secret);
 }
 
 // The same rules hold over every carrier.
@@ -40,7 +50,7 @@ INSTANTIATE_TEST_SUITE_P(Carriers, ZmqLink, testing::Values("inproc", "ipc", "tc
 
 TEST_P(ZmqLink, DeliversBodyAndBlobsAndReturnsTheAcknowledgement) {
   Recorder server, client;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   auto options = test_options("reward");
   options.initial_credit = 4;
   options.self.options = "{\"beta\":1}";
@@ -75,9 +85,72 @@ TEST_P(ZmqLink, DeliversBodyAndBlobsAndReturnsTheAcknowledgement) {
   EXPECT_EQ(client.acked[0], *sequence);
 }
 
+// Longer than a piece, exactly one and two pieces long, and empty: bodies and blobs.
+TEST_P(ZmqLink, APartOfAnyLengthArrivesWhole) {
+  Recorder server, client;
+  ZmqTransport there(context, key), here(context, key);
+  auto options = test_options("reward");
+  options.initial_credit = 8;
+  const LinkId bound = there.bind(options, address(), server.events());
+  const LinkId link = here.connect(test_options("rollout"), there.endpoint(bound), client.events());
+  ASSERT_TRUE(client.wait([](const Recorder& r) { return r.credit == 8; }));
+  const std::vector<size_t> sizes{
+      0, 1, kPieceBytes - 1, kPieceBytes, kPieceBytes + 1, 2 * kPieceBytes};
+  const auto text = [](size_t size) {
+    std::string result(size, ' ');
+    for (size_t i = 0; i < size; ++i) result[i] = static_cast<char>(i % 251);
+    return result;
+  };
+  for (const size_t size : sizes) {
+    const auto blob = Blob::take(text(size));
+    ASSERT_TRUE(here.send(link, client.peer(), 1, text(size), {blob, blob}));
+  }
+  ASSERT_TRUE(server.wait([&](const Recorder& r) { return r.messages.size() == sizes.size(); }));
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    EXPECT_EQ(server.messages[i].body, text(sizes[i]));
+    ASSERT_EQ(server.messages[i].blobs.size(), 2u);
+    for (const Blob& blob : server.messages[i].blobs)
+      EXPECT_EQ(std::string(static_cast<const char*>(blob.data.get()), blob.size), text(sizes[i]));
+  }
+}
+
+TEST_P(ZmqLink, AMessageBeyondTheBoundIsRefusedWhereItIsSent) {
+  Recorder server, client;
+  ZmqTransport there(context, key), here(context, key);
+  auto options = test_options("reward");
+  options.initial_credit = 1;
+  const LinkId bound = there.bind(options, address(), server.events());
+  auto sender = test_options("rollout");
+  sender.max_message_bytes = 10000;
+  const LinkId link = here.connect(sender, there.endpoint(bound), client.events());
+  ASSERT_TRUE(client.wait([](const Recorder& r) { return r.credit == 1; }));
+  const std::string half(5000, 'x');
+  EXPECT_THROW((void)here.send(link, client.peer(), 1, half + half + "x"), std::invalid_argument);
+  EXPECT_THROW((void)here.send(link, client.peer(), 1, half, {Blob::take(half + "x")}),
+               std::invalid_argument);
+  EXPECT_TRUE(here.send(link, client.peer(), 1, half, {Blob::take(half)}));
+}
+
+// Processes of two runs, or of two starts of one, whose addresses are the same by chance.
+TEST(ZmqKey, AnotherKeyOpensNoSession) {
+  zmq::context_t context;
+  Recorder server, client;
+  ZmqTransport there(context, key), here(context, make_run_key());
+  for (const std::string& address : {std::string("tcp://127.0.0.1:*"), ipc_address("keyed")}) {
+    const LinkId bound = there.bind(test_options("reward"), address, server.events());
+    (void)here.connect(test_options("rollout"), there.endpoint(bound), client.events());
+    for (int i = 0; i < 1000 && there.stats(bound).connections_refused == 0; ++i)
+      std::this_thread::sleep_for(milliseconds(10));
+    EXPECT_GT(there.stats(bound).connections_refused, 0u);
+    EXPECT_EQ(there.stats(bound).frames_received, 0u);
+  }
+  EXPECT_TRUE(server.ups.empty());
+  EXPECT_TRUE(client.ups.empty());
+}
+
 TEST_P(ZmqLink, BothSidesCarryData) {
   Recorder server, client;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   const LinkId bound = there.bind(test_options("ledger"), address(), server.events());
   const LinkId link = here.connect(test_options("rollout"), there.endpoint(bound), client.events());
   ASSERT_TRUE(client.wait_up());
@@ -90,7 +163,7 @@ TEST_P(ZmqLink, BothSidesCarryData) {
 
 TEST_P(ZmqLink, SendingStopsAtZeroCreditUntilAnAcknowledgementReturnsOne) {
   Recorder server, client;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   const LinkId bound = there.bind(test_options("reward"), address(), server.events());
   const LinkId link = here.connect(test_options("rollout"), there.endpoint(bound), client.events());
   ASSERT_TRUE(client.wait_up());
@@ -111,10 +184,10 @@ TEST_P(ZmqLink, SendingStopsAtZeroCreditUntilAnAcknowledgementReturnsOne) {
 
 TEST_P(ZmqLink, AClosedSideIsReportedDown) {
   Recorder server, client;
-  ZmqTransport there(context);
+  ZmqTransport there(context, key);
   const LinkId bound = there.bind(test_options("reward"), address(), server.events());
   {
-    ZmqTransport here(context);
+    ZmqTransport here(context, key);
     (void)here.connect(test_options("rollout"), there.endpoint(bound), client.events());
     ASSERT_TRUE(server.wait_up());
     ASSERT_TRUE(client.wait_up());
@@ -125,10 +198,10 @@ TEST_P(ZmqLink, AClosedSideIsReportedDown) {
 
 TEST_P(ZmqLink, WhatWasNotAcknowledgedReachesARestartedBinder) {
   Recorder first, second, client;
-  ZmqTransport here(context);
+  ZmqTransport here(context, key);
   auto options = test_options("reward");
   options.initial_credit = 8;
-  auto there = std::make_unique<ZmqTransport>(context);
+  auto there = std::make_unique<ZmqTransport>(context, key);
   LinkId bound = there->bind(options, address(), first.events());
   const std::string resolved = there->endpoint(bound);
   const LinkId link = here.connect(test_options("rollout"), resolved, client.events());
@@ -139,7 +212,7 @@ TEST_P(ZmqLink, WhatWasNotAcknowledgedReachesARestartedBinder) {
   ASSERT_TRUE(client.wait([](const Recorder& r) { return r.acked.size() == 1; }));
   there.reset();
 
-  there = std::make_unique<ZmqTransport>(context);
+  there = std::make_unique<ZmqTransport>(context, key);
   bound = there->bind(options, resolved, second.events());
   ASSERT_TRUE(second.wait([](const Recorder& r) { return r.messages.size() == 2; }));
   EXPECT_EQ(second.messages[0].body, "b");
@@ -152,7 +225,7 @@ TEST_P(ZmqLink, WhatWasNotAcknowledgedReachesARestartedBinder) {
 
 TEST_P(ZmqLink, AMismatchIsRefusedWithBothValues) {
   Recorder server, client;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   auto binder = test_options("reward");
   binder.self.model_hash = 0xaaaa;
   auto joiner = test_options("rollout", 2);
@@ -172,7 +245,7 @@ TEST_P(ZmqLink, AMismatchIsRefusedWithBothValues) {
 
 TEST_P(ZmqLink, AnnouncementsNeedNoCreditAndReachLateJoiners) {
   Recorder server, early, late;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   const LinkId bound = there.bind(test_options("weight_store"), address(), server.events());
   (void)here.connect(test_options("rollout", 0), there.endpoint(bound), early.events());
   ASSERT_TRUE(early.wait_up());
@@ -187,7 +260,7 @@ TEST_P(ZmqLink, AnnouncementsNeedNoCreditAndReachLateJoiners) {
 
 TEST_P(ZmqLink, RaisingTheLineageGivesUpOldMessagesAndOpensAgain) {
   Recorder server, client;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   auto options = test_options("reward");
   options.initial_credit = 2;
   const LinkId bound = there.bind(options, address(), server.events());
@@ -210,7 +283,7 @@ TEST_P(ZmqLink, RaisingTheLineageGivesUpOldMessagesAndOpensAgain) {
 
 TEST(ZmqBind, ATakenAddressIsOneLineWithTheAddress) {
   zmq::context_t context;
-  ZmqTransport one(context), two(context);
+  ZmqTransport one(context, key), two(context, key);
   const LinkId tcp = one.bind(test_options("a"), "tcp://127.0.0.1:*", {});
   const LinkId ipc = one.bind(test_options("a"), ipc_address("taken"), {});
   for (const std::string& address : {one.endpoint(tcp), one.endpoint(ipc)}) {
@@ -226,7 +299,7 @@ TEST(ZmqBind, ATakenAddressIsOneLineWithTheAddress) {
 // What callbacks hold may be what the end of the program waits for.
 TEST(ZmqBind, OfALinkThatCouldNotOpenNoCallbackIsKept) {
   zmq::context_t context;
-  ZmqTransport transport(context);
+  ZmqTransport transport(context, key);
   const auto held = std::make_shared<int>(0);
   LinkEvents events;
   events.peer_up = [held](PeerId, const Hello&) {};
@@ -247,7 +320,7 @@ TEST(ZmqBind, OfALinkThatCouldNotOpenNoCallbackIsKept) {
 TEST(ZmqClose, ALinkClosedFromAnEventClosesOnceTheEventHasReturned) {
   zmq::context_t context;
   Recorder client;
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   std::atomic<LinkId> bound = 0;
   LinkEvents events;
   events.peer_up = [&](PeerId, const Hello&) {
@@ -261,15 +334,15 @@ TEST(ZmqClose, ALinkClosedFromAnEventClosesOnceTheEventHasReturned) {
   EXPECT_EQ(there.endpoint(bound), "");
 }
 
-TEST(ZmqBind, AnOpenInterfaceNeedsCurveKeys) {
+TEST(ZmqBind, OnlyLoopbackInterfacesAreServed) {
   zmq::context_t context;
-  ZmqTransport transport(context);
+  ZmqTransport transport(context, key);
   for (const char* address : {"tcp://0.0.0.0:*", "tcp://*:5599", "tcp://192.168.1.7:5599"}) {
     try {
       (void)transport.bind(test_options("a"), address, {});
       FAIL() << address;
     } catch (const std::runtime_error& error) {
-      EXPECT_NE(std::string(error.what()).find("CURVE keys are required"), std::string::npos);
+      EXPECT_NE(std::string(error.what()).find("not a loopback address"), std::string::npos);
     }
   }
   EXPECT_THROW((void)transport.bind(test_options("a"), "nonsense", {}), std::runtime_error);
@@ -280,13 +353,14 @@ TEST(ZmqBind, AnOpenInterfaceNeedsCurveKeys) {
 TEST(ZmqHeartbeat, ASilentPeerIsDownAfterTheDeadline) {
   zmq::context_t context;
   Recorder server;
-  ZmqTransport there(context);
+  ZmqTransport there(context, key);
   const LinkId bound = there.bind(test_options("reward"), "tcp://127.0.0.1:*", server.events());
   zmq::socket_t raw(context, zmq::socket_type::dealer);
   const uint64_t producer = 77;
   raw.set(zmq::sockopt::routing_id, "p" + std::string(reinterpret_cast<const char*>(&producer), 8));
   raw.set(zmq::sockopt::rcvtimeo, 5000);
   raw.set(zmq::sockopt::linger, 0);
+  join_run(raw);
   raw.connect(there.endpoint(bound));
   const auto hello = [&](uint64_t echo) {
     const Payload payload = *make_payload(encode_body(test_options("rollout").self));
@@ -315,13 +389,14 @@ TEST(ZmqHeartbeat, ASilentPeerIsDownAfterTheDeadline) {
 TEST(ZmqFuzz, MalformedFramesAreCountedAndDoNoHarm) {
   zmq::context_t context;
   Recorder server, client;  // outlives the transports that call it
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   auto options = test_options("reward");
   options.initial_credit = 1;
   const LinkId bound = there.bind(options, "tcp://127.0.0.1:*", server.events());
   zmq::socket_t raw(context, zmq::socket_type::dealer);
   raw.set(zmq::sockopt::routing_id, "p12345678");
   raw.set(zmq::sockopt::linger, 1000);
+  join_run(raw);
   raw.connect(there.endpoint(bound));
   std::mt19937_64 random(5);
   const Payload payload = *make_payload(encode_body(test_options("rollout").self));
@@ -354,7 +429,7 @@ TEST(ZmqFuzz, MalformedFramesAreCountedAndDoNoHarm) {
 TEST(ZmqThreads, ConcurrentSendersLoseNothing) {
   zmq::context_t context;
   Recorder server, client;  // outlives the transports that call it
-  ZmqTransport there(context), here(context);
+  ZmqTransport there(context, key), here(context, key);
   auto options = test_options("reward");
   options.initial_credit = 16;
   LinkId bound = 0;
