@@ -17,6 +17,7 @@
 #include "metrics/listen_address.hpp"
 #include "model/device.hpp"
 #include "model/model_files.hpp"
+#include "model/safetensors.hpp"
 #include "store/ledger.hpp"
 
 namespace charter::cli {
@@ -136,6 +137,8 @@ void check_models(Start& start) {
     std::shared_ptr<const model::Tokenizer> tokenizer;
     naming(part.key, [&] {
       tokenizer = std::make_shared<const model::Tokenizer>(model::load_tokenizer(file));
+      // The weights' headers; a GGUF file's are read with its configuration below.
+      if (fs::is_directory(file)) (void)model::SafetensorsIndex::open_dir(file);
     });
     check_context(start, file);
     const std::string name = part.name;
