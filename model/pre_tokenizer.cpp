@@ -1,8 +1,8 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "model/pre_tokenizer.hpp"
 
-#include <pcre2.h>
+#include <oniguruma.h>
 
+#include <cctype>
 #include <stdexcept>
 
 #include "model/input_error.hpp"
@@ -10,36 +10,21 @@
 namespace charter::model {
 namespace {
 
-// \s of the reference's regex engines is the property White_Space; PCRE2's adds U+180E and, without
-// PCRE2_UCP, depends on tables. So we write the set out.
-constexpr std::string_view kWhiteSpace = R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A})"
-                                         R"(\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+using Byte = OnigUChar;
 
-std::string with_white_space_spelled_out(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char next = pattern[++i];
-      if (next == 's') {
-        out += in_class ? std::string(kWhiteSpace) : "[" + std::string(kWhiteSpace) + "]";
-      } else if (next == 'S' && !in_class) {
-        out += "[^" + std::string(kWhiteSpace) + "]";
-      } else {
-        out += {c, next};
-      }
-      continue;
-    }
-    if (c == '[') in_class = true;
-    if (c == ']') in_class = false;
-    out += c;
-  }
-  return out;
+const Byte* bytes(std::string_view text) { return reinterpret_cast<const Byte*>(text.data()); }
+
+// Oniguruma's tables are filled once, before the first pattern of any thread.
+void initialize() {
+  static const int kDone = [] {
+    OnigEncoding utf8 = ONIG_ENCODING_UTF8;
+    return onig_initialize(&utf8, 1);
+  }();
+  if (kDone != ONIG_NORMAL) throw std::runtime_error("Oniguruma: initialization failed");
 }
 
-struct MatchDataDeleter {
-  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+struct RegionDeleter {
+  void operator()(OnigRegion* region) const { onig_region_free(region, /*free_self=*/1); }
 };
 
 std::string pattern_of(const PreTokenizerStep& step) {
@@ -47,34 +32,93 @@ std::string pattern_of(const PreTokenizerStep& step) {
   return step.individual_digits ? R"(\p{N})" : R"(\p{N}+)";
 }
 
+// The name of a property as Oniguruma compares it: letters and digits alone, in lower case.
+std::string property_name(std::string_view text) {
+  std::string name;
+  for (const char c : text.substr(0, text.find('}'))) {
+    if (std::isalnum(static_cast<unsigned char>(c))) {
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return name;
+}
+
+// A construct that Oniguruma 6.9.8 (Debian's) reads otherwise than 6.9.10 (that of `tokenizers`
+// 0.23); "" when there is none. Repeated, \R stops after its first line end; the other two hold
+// other characters.
+std::string construct_that_changed(std::string_view pattern) {
+  for (const char* set : {"[:punct:]", "[:^punct:]"}) {
+    if (pattern.find(set) != std::string_view::npos) return set;
+  }
+  for (size_t at = pattern.find('\\'); at != std::string_view::npos;
+       at = pattern.find('\\', at + 2)) {
+    const std::string_view rest = pattern.substr(at + 1);
+    if (rest.starts_with('R')) return "\\R";
+    const bool property = rest.starts_with("p{") || rest.starts_with("P{");
+    if (property && property_name(rest.substr(2)) == "word") return "\\p{Word}";
+  }
+  return "";
+}
+
+// Behind the character at `at`.
+size_t next_character(std::string_view text, size_t at) {
+  ++at;
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  return at;
+}
+
 }  // namespace
 
 struct PreTokenizer::Pattern {
   explicit Pattern(const std::string& source) : text(source) {
-    const std::string spelled = with_white_space_spelled_out(source);
-    int error = 0;
-    PCRE2_SIZE at = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
-                         PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr);
-    if (!code) {
-      PCRE2_UCHAR message[128];
-      pcre2_get_error_message(error, message, sizeof(message));
-      throw InputError("pre-tokenizer pattern \"" + source.substr(0, 80) + "\": position " +
-                       std::to_string(at) + ": " + reinterpret_cast<const char*>(message));
+    initialize();
+    if (const std::string construct = construct_that_changed(text); !construct.empty()) {
+      fail(construct + " differs between versions of Oniguruma, expected a pattern without it");
     }
-    // Where code may not be written at run time this fails and pcre2_match interprets.
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+    OnigErrorInfo info{};
+    const int error = onig_new(&regex, bytes(text), bytes(text) + text.size(), ONIG_OPTION_NONE,
+                               ONIG_ENCODING_UTF8, ONIG_SYNTAX_ONIGURUMA, &info);
+    if (error == ONIG_NORMAL) return;
+    Byte message[ONIG_MAX_ERROR_MESSAGE_LEN];
+    const int length = onig_error_code_to_str(message, error, &info);
+    fail(std::string(reinterpret_cast<const char*>(message), static_cast<size_t>(length)));
   }
-  ~Pattern() { pcre2_code_free(code); }
+  ~Pattern() { onig_free(regex); }
   Pattern(const Pattern&) = delete;
   Pattern& operator=(const Pattern&) = delete;
 
+  [[noreturn]] void fail(const std::string& why) const {
+    throw InputError("pre-tokenizer pattern \"" + text.substr(0, 80) + "\": " + why);
+  }
+
+  // The first match that begins at `from` or behind it.
+  bool find(std::string_view in, size_t from, OnigRegion* region) const {
+    const Byte* end = bytes(in) + in.size();
+    const int found =
+        onig_search(regex, bytes(in), end, bytes(in) + from, end, region, ONIG_OPTION_NONE);
+    if (found >= 0) return true;
+    if (found == ONIG_MISMATCH) return false;
+    Byte message[ONIG_MAX_ERROR_MESSAGE_LEN];
+    const int length = onig_error_code_to_str(message, found);
+    fail("too complex for this text (" +
+         std::string(reinterpret_cast<const char*>(message), static_cast<size_t>(length)) + ")");
+  }
+
   std::string text;
-  pcre2_code* code = nullptr;
+  regex_t* regex = nullptr;
 };
 
 PreTokenizer::PreTokenizer(const std::vector<PreTokenizerStep>& steps) {
-  for (const auto& step : steps) patterns_.push_back(std::make_unique<Pattern>(pattern_of(step)));
+  size_t bytes = 0;
+  for (const auto& step : steps) {
+    const std::string pattern = pattern_of(step);
+    bytes += pattern.size();
+    if (bytes > kMaxPatternBytes) {
+      throw InputError("pre-tokenizer patterns: more than " + std::to_string(kMaxPatternBytes) +
+                       " bytes, expected fewer");
+    }
+    patterns_.push_back(std::make_unique<Pattern>(pattern));
+  }
 }
 
 PreTokenizer::~PreTokenizer() = default;
@@ -88,28 +132,17 @@ void PreTokenizer::split_from(size_t step, std::string_view text,
                               const std::function<void(std::string_view)>& piece) const {
   if (text.empty()) return;
   if (step == patterns_.size()) return piece(text);
-  const Pattern& pattern = *patterns_[step];
-  const std::unique_ptr<pcre2_match_data, MatchDataDeleter> match(
-      pcre2_match_data_create_from_pattern(pattern.code, nullptr));
-  size_t done = 0;
+  const std::unique_ptr<OnigRegion, RegionDeleter> region(onig_region_new());
+  size_t done = 0;  // what lies before it has been given out
   size_t from = 0;
-  while (from <= text.size()) {
-    const int found = pcre2_match(pattern.code, reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                  text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
-    if (found == PCRE2_ERROR_NOMATCH) break;
-    if (found < 0) {
-      throw InputError("pre-tokenizer pattern \"" + pattern.text.substr(0, 80) +
-                       "\": too complex for this text (PCRE2 error " + std::to_string(found) + ")");
-    }
-    const PCRE2_SIZE* span = pcre2_get_ovector_pointer(match.get());
-    if (span[1] == span[0]) {  // an empty match makes no piece; go on behind the next character
-      from = span[1] + 1;
-      while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) ++from;
-      continue;
-    }
-    split_from(step + 1, text.substr(done, span[0] - done), piece);
-    split_from(step + 1, text.substr(span[0], span[1] - span[0]), piece);
-    done = from = span[1];
+  while (from <= text.size() && patterns_[step]->find(text, from, region.get())) {
+    const auto begin = static_cast<size_t>(region->beg[0]);
+    const auto end = static_cast<size_t>(region->end[0]);
+    // An empty match has no piece of its own, but the text is cut there.
+    split_from(step + 1, text.substr(done, begin - done), piece);
+    split_from(step + 1, text.substr(begin, end - begin), piece);
+    done = end;
+    from = begin == end ? next_character(text, end) : end;
   }
   split_from(step + 1, text.substr(done), piece);
 }

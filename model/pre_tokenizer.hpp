@@ -1,6 +1,8 @@
-// Cuts text into the pieces that BPE works on, with PCRE2 (UTF, Unicode properties, compiled to
-// machine code where the machine allows).
+// Cuts text into the pieces that BPE works on. Patterns mean what they mean to the `tokenizers`
+// library, since the engine is the same one: Oniguruma, with its own syntax. Another engine takes
+// most of them too, but as something else: "^" of every line, "{1,3}+", "&&" in a class, "\h".
 #pragma once
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,10 +13,15 @@
 
 namespace charter::model {
 
+// Of all steps together. A class of Unicode characters takes a kilobyte a byte of its pattern, so
+// this bounds what a small file makes us keep; published patterns have a few hundred.
+constexpr size_t kMaxPatternBytes = 4096;
+
 // Immutable after construction; safe to use from several threads at once.
 class PreTokenizer {
  public:
-  // Throws std::runtime_error with the pattern and the position when one does not compile.
+  // Throws std::runtime_error with the pattern and the reason when one does not compile, or holds a
+  // construct that versions of the engine read differently.
   explicit PreTokenizer(const std::vector<PreTokenizerStep>& steps);
   ~PreTokenizer();
 

@@ -24,7 +24,7 @@ set(arrows_actors "actors/|rl/|feedback/|model/|store/|net/|metrics/|config/")
 
 # folder -> the libraries it may include, beside the standard library and POSIX.
 set(torch "ATen/|c10/|torch/csrc/")
-set(libraries_model "${torch}|pcre2\\.h|nlohmann/|xxhash\\.h|omp\\.h|immintrin\\.h")
+set(libraries_model "${torch}|oniguruma\\.h|nlohmann/|xxhash\\.h|omp\\.h|immintrin\\.h")
 set(libraries_rl "${torch}")
 set(libraries_feedback "${torch}|nlohmann/|toml\\+\\+/|zlib\\.h")
 set(libraries_store "sqlite3\\.h|nlohmann/|xxhash\\.h")
@@ -81,7 +81,6 @@ set(tested_elsewhere
   "model/tokenizer_json_write.cpp model/tokenizer_test.cpp"
   "model/tokenizer_pre.cpp model/tokenizer_test.cpp"
   "model/bpe.cpp model/tokenizer_test.cpp"
-  "model/pre_tokenizer.cpp model/tokenizer_test.cpp"
   "model/utf8_nfc.cpp model/tokenizer_test.cpp"
   "model/linear.cpp model/lora_test.cpp"
   "model/linear_logprobs.cpp model/transformer_test.cpp"

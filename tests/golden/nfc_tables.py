@@ -1,6 +1,6 @@
 """Writes model/nfc_tables.inc, the canonical decompositions and combining classes of Unicode.
 
-Run with CPython 3.11 (Unicode 14.0.0, the same as PCRE2 10.42's): python3 tests/golden/nfc_tables.py
+Run with CPython 3.11 (Unicode 14.0.0, the same as Oniguruma 6.9.8's): python3 tests/golden/nfc_tables.py
 """
 import pathlib
 import sys
