@@ -125,7 +125,7 @@ GgufTensor read_tensor_header(GgufCursor& in) {
   const auto info = gguf_type_info(type);
   if (!info) {
     in.fail("tensor type " + std::to_string(type) +
-            ", expected one of F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q4_K Q5_K Q6_K");
+            ", expected one of " + gguf_type_names());
   }
   t.type = static_cast<GgufType>(type);
   if (t.shape.back() % info->block_values != 0) {

@@ -9,7 +9,8 @@ import numpy as np
 
 rng = np.random.default_rng(20240607)
 out = {}
-for name in ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"]:
+for name in ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K",
+             "Q5_0", "Q5_1", "Q2_K", "Q3_K", "IQ4_NL", "IQ4_XS"]:
     kind = gguf.GGMLQuantizationType[name]
     values, width = gguf.GGML_QUANT_SIZES[kind]
     blocks = 3 if values > 1 else 16
@@ -18,7 +19,8 @@ for name in ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K
         numbers = rng.normal(size=blocks).astype(np.float32)
         raw = gguf.quants.quantize(numbers, kind).view(np.uint8).reshape(blocks, width)
     else:  # the half-precision scales likewise
-        for at in {"Q4_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}.get(name, [0]):
+        for at in {"Q4_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "Q5_1": [0, 2],
+                   "Q2_K": [80, 82], "Q3_K": [108]}.get(name, [0]):
             raw[:, at:at + 2] = rng.normal(size=(blocks, 1)).astype(np.float16).view(np.uint8)
     flat = raw.reshape(-1)
     floats = gguf.quants.dequantize(flat if values > 1 else flat.view(

@@ -104,7 +104,7 @@ TEST(GgufBlocks, DequantizeAsTheReferenceDoes) {
           << info->name << " " << i;
     }
   }
-  EXPECT_EQ(checked, 9);
+  EXPECT_EQ(checked, 15);
 }
 
 TEST_F(Gguf, ReadsMetadataAndTensorsInTorchOrder) {
