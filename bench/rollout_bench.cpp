@@ -81,7 +81,7 @@ std::vector<Completion> finish(Engine& engine, std::vector<GenerationRequest> re
 
 Engine make_engine(const Options& o, const std::shared_ptr<const PackedModel>& model) {
   EngineOptions options{.max_batch = o.batch};
-  options.max_context = std::min<int64_t>(model->config().max_position, 2048);
+  options.max_context = std::min<int64_t>(model->config().longest_text(), 2048);
   return Engine(model, nullptr, {}, options);
 }
 

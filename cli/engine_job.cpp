@@ -56,7 +56,7 @@ EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) 
 
   EngineJob job;
   job.config = files.config;
-  job.context = std::min(arguments.context, files.config.max_position);
+  job.context = std::min(arguments.context, files.config.longest_text());
   job.tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
   job.chat = chat_job(input, arguments.chat_format, files, *job.tokenizer);
   const auto precision = model::precision_from_name(arguments.precision);

@@ -116,8 +116,9 @@ std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow
   if (length + reserve > job.context) {
     refuse(row, "prompt is " + std::to_string(length) + " tokens, expected at most " +
                     std::to_string(std::max<int64_t>(0, job.context - reserve)) +
-                    ": the context is " + std::to_string(job.context) + ", and " +
-                    std::to_string(reserve) + " more must fit");
+                    ": the context is " + std::to_string(job.context) +
+                    (job.context == job.config.sliding_window ? ", the model's window" : "") +
+                    ", and " + std::to_string(reserve) + " more must fit");
   }
   return tokens;
 }
@@ -131,7 +132,7 @@ model::Before before_continuation(const EngineJob& job, const feedback::JsonRow&
 void add_stops(const EngineJob& job, const feedback::JsonRow& row,
                model::SamplingParams& sampling) {
   // Chat models may name another end of text in the tokenizer than in the config.
-  if (job.config.eos_id) add(sampling.stop_tokens, static_cast<int32_t>(*job.config.eos_id));
+  for (const int32_t id : job.tokenizer->spec().end_ids) add(sampling.stop_tokens, id);
   if (const auto id = job.tokenizer->spec().eos_id) add(sampling.stop_tokens, *id);
   if (!row.has(kConversation)) return;
   for (const int32_t id : job.chat->stop_ids) add(sampling.stop_tokens, id);

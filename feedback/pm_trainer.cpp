@@ -32,8 +32,8 @@ void check_pair(const PreferencePair& pair, const model::ModelConfig& config) {
   }
   for (const auto* tokens : {&pair.first, &pair.second}) {
     const auto n = static_cast<int64_t>(tokens->size());
-    if (n < 1 || n > config.max_position) {
-      refuse(std::to_string(n) + " tokens, expected 1.." + std::to_string(config.max_position));
+    if (n < 1 || n > config.longest_text()) {
+      refuse(std::to_string(n) + " tokens, expected 1.." + std::to_string(config.longest_text()));
     }
     for (const int32_t id : *tokens) {
       if (id < 0 || id >= config.vocab_size) refuse("token id " + std::to_string(id));

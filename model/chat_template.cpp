@@ -226,6 +226,7 @@ std::vector<int32_t> stop_ids(const Tokenizer& tokenizer, const ChatTemplate& ch
     for (const auto marker : end_markers(*chat.format())) add_once(out, tokenizer.id_of(marker));
   }
   add_once(out, tokenizer.spec().eos_id);
+  for (const int32_t id : tokenizer.spec().end_ids) add_once(out, id);
   return out;
 }
 

@@ -68,7 +68,7 @@ struct Completion {
 
 struct EngineOptions {
   int32_t max_batch = 32;              // slots
-  int64_t max_context = 2048;          // tokens of prompt and response; <= the model's max_position
+  int64_t max_context = 2048;          // tokens of prompt and response; <= the model's longest_text
   int64_t prefill_chunk_tokens = 512;  // most prompt tokens computed in one step
   int64_t prefix_cache_bytes = 256ll << 20;  // evicted least-recently-used beyond this
 };

@@ -122,10 +122,10 @@ std::shared_ptr<const Pass> make_pass(const Transformer& transformer, const Pack
   const at::Tensor positions = batch.positions;
   int64_t longest = 0;
   for (size_t i = 0; i < batch.ends.size(); ++i) longest = std::max(longest, batch.length(i));
-  if (longest > transformer.config.max_position) {
+  if (longest > transformer.config.longest_text()) {
     throw std::invalid_argument("batch: a sequence has " + std::to_string(longest) +
                                 " tokens, expected at most " +
-                                std::to_string(transformer.config.max_position));
+                                std::to_string(transformer.config.longest_text()));
   }
   const RopeTable table = rope_table(transformer.config, longest);
   const auto rows = [&](const at::Tensor& t) {

@@ -124,8 +124,7 @@ GgufTensor read_tensor_header(GgufCursor& in) {
   const auto type = in.read<uint32_t>("tensor type");
   const auto info = gguf_type_info(type);
   if (!info) {
-    in.fail("tensor type " + std::to_string(type) +
-            ", expected one of " + gguf_type_names());
+    in.fail("tensor type " + std::to_string(type) + ", expected one of " + gguf_type_names());
   }
   t.type = static_cast<GgufType>(type);
   if (t.shape.back() % info->block_values != 0) {
@@ -224,10 +223,12 @@ CHARTER_GGUF_VALUE(std::vector<double>)
 CHARTER_GGUF_VALUE(std::vector<std::string>)
 #undef CHARTER_GGUF_VALUE
 
-double GgufFile::number(const std::string& key, double fallback) const {
+double GgufFile::number(const std::string& key, std::optional<double> fallback) const {
   const auto it = metadata_.find(key);
-  if (it == metadata_.end()) return fallback;
+  if (it == metadata_.end() && fallback) return *fallback;
+  if (it == metadata_.end()) return get<double>(key);  // names the absent key
   if (const auto* i = std::get_if<int64_t>(&it->second)) return static_cast<double>(*i);
+  if (const auto* b = std::get_if<bool>(&it->second)) return *b ? 1 : 0;
   return get<double>(key);
 }
 

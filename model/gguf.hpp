@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -42,7 +43,9 @@ class GgufFile {
   [[nodiscard]] const T* find(const std::string& key) const;
   template <typename T>
   [[nodiscard]] const T& get(const std::string& key) const;
-  [[nodiscard]] double number(const std::string& key, double fallback) const;  // integer or float
+  // An integer, a float, or a boolean as 0 or 1.
+  [[nodiscard]] double number(const std::string& key, std::optional<double> fallback = {}) const;
+  [[nodiscard]] const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
 
   // A new float32 tensor of t.shape, dequantized on at::get_num_threads() threads.
   [[nodiscard]] at::Tensor read(const GgufTensor& t) const;

@@ -7,6 +7,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "model/config_keys.hpp"
 #include "model/input_error.hpp"
 #include "model/tensor_table.hpp"
 
@@ -54,18 +55,22 @@ RopeScaling scaling_from_divisors(const GgufFile& gguf, const GgufTensor& t, con
 
 RopeScaling read_rope_scaling(const GgufFile& gguf, const ModelConfig& c) {
   const std::string arch = arch_of(gguf);
-  if (const auto* t = find_tensor(gguf, "rope_freqs.weight")) {
-    return scaling_from_divisors(gguf, *t, c);
-  }
   // As llama.cpp reads it: linear where no type is named, and an older key for the factor.
   RopeScaling s;
   const auto* type = gguf.find<std::string>(arch + ".rope.scaling.type");
-  if (type && *type == "none") return s;
-  if (type && *type != "linear") {
+  if (type && *type != "linear" && *type != "none") {
     fail(gguf, "key " + arch + ".rope.scaling.type: \"" + *type + "\", expected none or linear");
   }
-  s.factor =
-      gguf.number(arch + ".rope.scaling.factor", gguf.number(arch + ".rope.scale_linear", 1.0));
+  if (!type || *type == "linear") {
+    s.factor =
+        gguf.number(arch + ".rope.scaling.factor", gguf.number(arch + ".rope.scale_linear", 1.0));
+  }
+  const auto* divisors = find_tensor(gguf, "rope_freqs.weight");
+  if (divisors && s.factor != 1.0) {
+    fail(gguf, "tensor rope_freqs.weight: expected no linear scaling beside it, got a factor of " +
+                   std::to_string(s.factor));
+  }
+  if (divisors) return scaling_from_divisors(gguf, *divisors, c);
   if (s.factor != 1.0) s.kind = RopeScalingKind::kLinear;
   return s;
 }
@@ -101,6 +106,7 @@ std::string commonest_type(const GgufFile& gguf) {
 ModelConfig config_from_gguf(const GgufFile& gguf) {
   ModelConfig c;
   c.family = family_of(gguf);
+  check_gguf_keys(gguf, arch_of(gguf));
   const std::string arch = arch_of(gguf) + ".";
   const auto* embedding = find_tensor(gguf, "token_embd.weight");
   if (!embedding) fail(gguf, "tensor token_embd.weight: expected, but absent");
@@ -113,25 +119,34 @@ ModelConfig config_from_gguf(const GgufFile& gguf) {
   c.num_kv_heads = kv_heads ? *kv_heads : c.num_heads;
   const auto* head_dim = gguf.find<int64_t>(arch + "attention.key_length");
   c.head_dim = head_dim ? *head_dim : c.num_heads > 0 ? c.hidden_size / c.num_heads : 0;
-  const auto* rotary = gguf.find<int64_t>(arch + "rope.dimension_count");
-  if (rotary && *rotary != c.head_dim) {
-    fail(gguf, "key " + arch + "rope.dimension_count: " + std::to_string(*rotary) +
-                   ", expected the head's " + std::to_string(c.head_dim));
+  for (const char* tail : {"rope.dimension_count", "attention.value_length"}) {
+    const auto* size = gguf.find<int64_t>(arch + tail);
+    if (size && *size != c.head_dim) {
+      fail(gguf, "key " + arch + tail + ": " + std::to_string(*size) + ", expected the head's " +
+                     std::to_string(c.head_dim));
+    }
   }
   // Stored as float32: rounding to seven digits gives back the decimal that was written (1e-5).
-  const double eps = gguf.number(arch + "attention.layer_norm_rms_epsilon", 1e-5);
+  const double eps = gguf.number(arch + "attention.layer_norm_rms_epsilon");
   c.rms_norm_eps = std::stod(std::to_string(std::llround(eps * 1e12)) + "e-12");
   c.rope_theta = gguf.number(arch + "rope.freq_base", 10000.0);
   c.max_position = gguf.get<int64_t>(arch + "context_length");
   if (const auto* window = gguf.find<int64_t>(arch + "attention.sliding_window");
       window && *window) {
-    c.max_position = std::min(c.max_position, *window);
+    c.sliding_window = *window;
+    // The same computation by another name: transformers' llama has no window.
+    if (c.family == ModelFamily::kLlama) c.family = ModelFamily::kMistral;
   }
   c.tie_embeddings = find_tensor(gguf, "output.weight") == nullptr;
   c.qkv_bias = c.family == ModelFamily::kQwen2;
   c.qk_norm = c.family == ModelFamily::kQwen3;
   c.bos_id = optional_id(gguf, "tokenizer.ggml.bos_token_id");
-  c.eos_id = optional_id(gguf, "tokenizer.ggml.eos_token_id");
+  for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                          "tokenizer.ggml.eom_token_id"}) {
+    const auto id = optional_id(gguf, key);
+    const bool known = std::find(c.eos_ids.begin(), c.eos_ids.end(), id) != c.eos_ids.end();
+    if (id && !known) c.eos_ids.push_back(*id);
+  }
   c.pad_id = optional_id(gguf, "tokenizer.ggml.padding_token_id");
   try {
     validate(c);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "model/config_keys.hpp"
 #include "model/gguf_model.hpp"
 #include "model/input_error.hpp"
 #include "model/metaspace.hpp"
@@ -108,6 +109,7 @@ Metaspace read_metaspace(const GgufFile& gguf, const TokenizerSpec& spec) {
 }  // namespace
 
 TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf) {
+  check_gguf_vocabulary_keys(gguf);
   const auto& model = gguf.get<std::string>("tokenizer.ggml.model");
   const bool metaspace = model == "llama";
   if (!metaspace && model != "gpt2") {
@@ -121,6 +123,7 @@ TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf) {
   spec.eos_id = token_id(gguf, "tokenizer.ggml.eos_token_id", size);
   spec.pad_id = token_id(gguf, "tokenizer.ggml.padding_token_id", size);
   spec.unk_id = token_id(gguf, "tokenizer.ggml.unknown_token_id", size);
+  bool begins_with_bos = metaspace;
   if (metaspace) {
     spec.metaspace = read_metaspace(gguf, spec);
     try {
@@ -131,10 +134,18 @@ TokenizerSpec tokenizer_from_gguf(const GgufFile& gguf) {
   } else {
     read_merges(gguf, spec);
     const auto* pre = gguf.find<std::string>("tokenizer.ggml.pre");
-    set_gguf_pre_tokenizer(pre ? *pre : "(absent)", gguf.path() + ": key tokenizer.ggml.pre", spec);
+    begins_with_bos = set_gguf_pre_tokenizer(pre ? *pre : "(absent)",
+                                             gguf.path() + ": key tokenizer.ggml.pre", spec);
   }
-  // Where the file does not say, llama.cpp begins a text with that token in vocabularies of scores.
-  if (flag(gguf, "tokenizer.ggml.add_bos_token", metaspace)) spec.prepend_id = spec.bos_id;
+  // Where the file does not say, llama.cpp decides by the kind of vocabulary.
+  if (flag(gguf, "tokenizer.ggml.add_bos_token", begins_with_bos)) {
+    if (!spec.bos_id) {
+      fail(gguf,
+           "key tokenizer.ggml.bos_token_id: expected, since every text begins with that token, "
+           "but absent");
+    }
+    spec.prepend_id = spec.bos_id;
+  }
   return spec;
 }
 

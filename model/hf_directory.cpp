@@ -24,9 +24,9 @@ json read_json(const fs::path& file) {
   }
 }
 
-// Nothing when the file is absent: some of the files are optional.
+// Null when the file is absent: some of the files are optional.
 json read_optional_json(const fs::path& file) {
-  return fs::exists(file) ? read_json(file) : json::object();
+  return fs::exists(file) ? read_json(file) : json();
 }
 
 // A special token of tokenizer_config.json: a text, or an object with its content.
@@ -79,7 +79,7 @@ bool is_redundant(const std::string& name, const ModelConfig& config) {
 json generation_config(const ModelConfig& c) {
   json out = {{"_from_model_config", true}};
   if (c.bos_id) out["bos_token_id"] = *c.bos_id;
-  if (c.eos_id) out["eos_token_id"] = *c.eos_id;
+  if (!c.eos_ids.empty()) out["eos_token_id"] = eos_to_hf(c.eos_ids);
   if (c.pad_id) out["pad_token_id"] = *c.pad_id;
   return out;
 }
@@ -118,6 +118,8 @@ TokenizerSpec tokenizer_from_hf_directory(const fs::path& dir) {
 ModelFiles model_from_hf_directory(const fs::path& dir, const FileCheck& check) {
   ModelFiles files;
   files.config = config_from_hf(read_json(dir / "config.json"), (dir / "config.json").string());
+  const fs::path generation = dir / "generation_config.json";
+  add_generation_ends(files.config, read_optional_json(generation), generation.string());
   files.source = dir.string();
   SafetensorsIndex index = SafetensorsIndex::open_dir(dir, check);
   files.quantization = index.dtype();

@@ -1,8 +1,8 @@
 #include "model/model_config.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
-#include <utility>
 
 namespace charter::model {
 namespace {
@@ -32,6 +32,10 @@ std::string_view family_name(ModelFamily family) {
   throw std::invalid_argument("family: unknown value");
 }
 
+int64_t ModelConfig::longest_text() const {
+  return std::min(max_position, sliding_window.value_or(max_position));
+}
+
 void validate(const ModelConfig& c) {
   check_size(c.vocab_size, "vocab_size", 1 << 24);
   check_size(c.hidden_size, "hidden_size", 1 << 20);
@@ -56,11 +60,19 @@ void validate(const ModelConfig& c) {
         "more than low_freq_factor, both above 0");
   check(s.original_max_position > 0, "rope_scaling.original_max_position",
         std::to_string(s.original_max_position), "above 0");
-  for (const auto& [id, field] : {std::pair(c.bos_id, "bos_id"), std::pair(c.eos_id, "eos_id"),
-                                  std::pair(c.pad_id, "pad_id")}) {
-    check(!id || (*id >= 0 && *id < c.vocab_size), field, std::to_string(id.value_or(0)),
+  check(!c.sliding_window || *c.sliding_window >= 1, "sliding_window",
+        std::to_string(c.sliding_window.value_or(0)), "1 or more");
+  check(c.windowed_layers.empty() ||
+            (c.sliding_window && std::ssize(c.windowed_layers) == c.num_layers),
+        "windowed_layers", std::to_string(c.windowed_layers.size()),
+        "one for each layer, with a window");
+  const auto check_id = [&](int64_t id, const char* field) {
+    check(id >= 0 && id < c.vocab_size, field, std::to_string(id),
           ("a token id below vocab_size " + std::to_string(c.vocab_size)).c_str());
-  }
+  };
+  if (c.bos_id) check_id(*c.bos_id, "bos_id");
+  if (c.pad_id) check_id(*c.pad_id, "pad_id");
+  for (const int64_t id : c.eos_ids) check_id(id, "eos_ids");
 }
 
 std::vector<float> llama3_frequency_divisors(int64_t head_dim, double rope_theta,

@@ -1,5 +1,6 @@
 // What a Llama-family checkpoint says of itself: sizes, rotary embedding, biases, special ids.
-// Read from a Hugging Face config.json (key names as in transformers) or from GGUF metadata.
+// Read from a Hugging Face config.json (key names as in transformers) or from GGUF metadata. What
+// the file says and we do not compute is refused by name (model/config_keys.hpp).
 // Plain data; safe to copy and to share between threads once filled.
 #pragma once
 #include <cstdint>
@@ -41,15 +42,20 @@ struct ModelConfig {
   double rms_norm_eps = 1e-5;
   double rope_theta = 10000.0;
   RopeScaling rope_scaling;
-  // Tokens. A model with a sliding window has it clipped to the window: attention within the window
-  // is full attention, so every length we accept is computed exactly.
-  int64_t max_position = 0;
-  bool tie_embeddings = false;  // the head is the embedding; no lm_head.weight
-  bool qkv_bias = false;        // Qwen2
-  bool qk_norm = false;         // Qwen3: RMSNorm over head_dim on q and k before RoPE
+  int64_t max_position = 0;  // tokens
+  // Tokens that attention reaches back, the token itself among them; nothing: to the beginning.
+  std::optional<int64_t> sliding_window;
+  std::vector<bool> windowed_layers;  // with a window, by layer: those that have it; empty: all
+  bool tie_embeddings = false;        // the head is the embedding; no lm_head.weight
+  bool qkv_bias = false;              // Qwen2
+  bool qk_norm = false;               // Qwen3: RMSNorm over head_dim on q and k before RoPE
   std::optional<int64_t> bos_id;
-  std::optional<int64_t> eos_id;
+  std::vector<int64_t> eos_ids;  // all that end a text, each once, the main one first
   std::optional<int64_t> pad_id;
+
+  // Tokens of the longest text we compute: max_position, or the window where it is shorter, since
+  // attention within the window is full attention.
+  [[nodiscard]] int64_t longest_text() const;
   bool operator==(const ModelConfig&) const = default;
 };
 
@@ -59,6 +65,14 @@ void validate(const ModelConfig& config);
 // Reads a Hugging Face config. Throws std::runtime_error naming `source` (a file, for the message)
 // and the key when a key is absent, has a wrong type, or asks for something we do not compute.
 [[nodiscard]] ModelConfig config_from_hf(const nlohmann::json& hf, const std::string& source);
+
+// Takes the end ids that generation_config.json adds: null when there is no such file.
+// Throws std::runtime_error naming `source` when they are no token ids.
+void add_generation_ends(ModelConfig& config, const nlohmann::json& generation,
+                         const std::string& source);
+
+// The value of eos_token_id: null, an id, or a list of several.
+[[nodiscard]] nlohmann::json eos_to_hf(const std::vector<int64_t>& ids);
 
 // Hugging Face config.json contents; config_from_hf reads it back to an equal value.
 [[nodiscard]] nlohmann::json config_to_hf(const ModelConfig& config);

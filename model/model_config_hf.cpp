@@ -1,8 +1,9 @@
-// config.json of transformers, in and out.
+// Reads config.json of transformers.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "model/config_keys.hpp"
 #include "model/input_error.hpp"
 #include "model/model_config.hpp"
 
@@ -10,25 +11,6 @@ namespace charter::model {
 namespace {
 
 using nlohmann::json;
-
-struct FamilyRow {
-  ModelFamily family;
-  const char* name;          // model_type
-  const char* architecture;  // the class transformers builds
-};
-constexpr FamilyRow kFamilies[] = {
-    {ModelFamily::kLlama, "llama", "LlamaForCausalLM"},
-    {ModelFamily::kMistral, "mistral", "MistralForCausalLM"},
-    {ModelFamily::kQwen2, "qwen2", "Qwen2ForCausalLM"},
-    {ModelFamily::kQwen3, "qwen3", "Qwen3ForCausalLM"},
-};
-
-const FamilyRow& row_of(ModelFamily family) {
-  for (const auto& row : kFamilies) {
-    if (row.family == family) return row;
-  }
-  throw std::invalid_argument("family: unknown value");
-}
 
 // Reads keys of one JSON object; a message names the file and the key.
 class Reader {
@@ -65,13 +47,25 @@ class Reader {
     if (!value->is_boolean()) fail(key, value->dump() + ", expected true or false");
     return value->get<bool>();
   }
-  // A token id; of a list the first (Llama 3 lists several end ids).
+  // A token id, or several. transformers takes a negative one as none.
+  std::vector<int64_t> ids(const char* key) const {
+    const json* value = find(key);
+    if (!value) return {};
+    const json list = value->is_array() && !value->empty() ? *value : json::array({*value});
+    std::vector<int64_t> out;
+    for (const json& id : list) {
+      if (!id.is_number_integer()) fail(key, id.dump() + ", expected a token id");
+      const auto number = id.get<int64_t>();
+      const bool known = std::find(out.begin(), out.end(), number) != out.end();
+      if (number >= 0 && !known) out.push_back(number);
+    }
+    return out;
+  }
   std::optional<int64_t> id(const char* key) const {
     const json* value = find(key);
-    if (value && value->is_array() && !value->empty()) value = &value->front();
-    if (!value) return std::nullopt;
-    if (!value->is_number_integer()) fail(key, value->dump() + ", expected a token id");
-    return value->get<int64_t>();
+    if (value && !value->is_number_integer()) fail(key, value->dump() + ", expected a token id");
+    const auto found = ids(key);
+    return found.empty() ? std::nullopt : std::optional(found.front());
   }
 
  private:
@@ -79,94 +73,148 @@ class Reader {
   std::string source_;
 };
 
-void refuse_partial_rotary(const Reader& in) {
-  constexpr const char* kKey = "partial_rotary_factor";
-  if (in.number(kKey, 1.0) != 1.0) in.fail(kKey, in.find(kKey)->dump() + ", expected 1");
+// What transformers takes where a config does not mention the key.
+int64_t default_max_position(ModelFamily family) {
+  switch (family) {
+    case ModelFamily::kLlama:
+      return 2048;
+    case ModelFamily::kMistral:
+      return 4096 * 32;
+    case ModelFamily::kQwen2:
+    case ModelFamily::kQwen3:
+      return 32768;
+  }
+  throw std::invalid_argument("family: unknown value");
 }
+int64_t default_kv_heads(ModelFamily family, int64_t heads) {
+  switch (family) {
+    case ModelFamily::kLlama:
+      return heads;
+    case ModelFamily::kMistral:
+      return 8;
+    case ModelFamily::kQwen2:
+    case ModelFamily::kQwen3:
+      return 32;
+  }
+  throw std::invalid_argument("family: unknown value");
+}
+constexpr int64_t kDefaultWindow = 4096;
+constexpr int64_t kDefaultMaxWindowLayers = 28;
 
-RopeScaling read_rope_scaling(const json& object, const std::string& source) {
-  const Reader in(object, source + ": rope_scaling");
-  const json* type = in.find("rope_type") ? in.find("rope_type") : in.find("type");
-  refuse_partial_rotary(in);
+RopeScaling read_rope_scaling(const Reader& rope, const Reader& in, const ModelConfig& c) {
+  const char* key = rope.find("rope_type") ? "rope_type" : "type";
+  const json* type = rope.find(key);
   RopeScaling out;
   if (!type || *type == "default") return out;
   if (*type == "linear") {
     out.kind = RopeScalingKind::kLinear;
-    out.factor = in.number("factor");
+    out.factor = rope.number("factor");
   } else if (*type == "llama3") {
     out.kind = RopeScalingKind::kLlama3;
-    out.factor = in.number("factor");
-    out.low_freq_factor = in.number("low_freq_factor");
-    out.high_freq_factor = in.number("high_freq_factor");
-    out.original_max_position = in.integer("original_max_position_embeddings");
+    out.factor = rope.number("factor");
+    out.low_freq_factor = rope.number("low_freq_factor");
+    out.high_freq_factor = rope.number("high_freq_factor");
+    // A length beside the object counts before the one in it.
+    constexpr const char* kLength = "original_max_position_embeddings";
+    out.original_max_position =
+        in.find(kLength) ? in.integer(kLength) : rope.integer(kLength, c.max_position);
   } else {
-    in.fail("rope_type", type->dump() + ", expected default, linear or llama3");
+    rope.fail("rope_type", type->dump() + ", expected default, linear or llama3");
   }
   return out;
 }
 
-void refuse_unsupported(const Reader& in) {
-  if (const json* act = in.find("hidden_act"); act && *act != "silu") {
-    in.fail("hidden_act", act->dump() + ", expected \"silu\"");
-  }
-  refuse_partial_rotary(in);
-  for (const char* key : {"attention_bias", "mlp_bias"}) {
-    if (in.boolean(key, false)) in.fail(key, "true, expected false");
+// As transformers 5 does: rope_scaling, where it says anything, replaces rope_parameters whole, and
+// a rope_theta within it counts before the one beside it.
+void read_rope(const Reader& in, const std::string& source, ModelConfig& c) {
+  c.rope_theta = in.number("rope_theta", 10000.0);
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const json* object = in.find(key);
+    if (!object || (object->is_object() && object->empty())) continue;
+    const std::string where = source + ": " + key;
+    const Reader rope(*object, where);
+    check_rope_keys(*object, where);
+    c.rope_theta = rope.number("rope_theta", c.rope_theta);
+    c.rope_scaling = read_rope_scaling(rope, in, c);
+    return;
   }
 }
 
-// Where a config does not mention the window, transformers' default holds; null is none.
-constexpr int64_t kDefaultWindow = 4096;
-
-void read_positions(const Reader& in, ModelConfig& c) {
-  c.max_position = in.integer("max_position_embeddings");
-  const bool windowed =
-      c.family == ModelFamily::kMistral || in.boolean("use_sliding_window", false);
-  if (windowed && (in.find("sliding_window") || !in.mentions("sliding_window"))) {
-    c.max_position = std::min(c.max_position, in.integer("sliding_window", kDefaultWindow));
+// Which layers of Qwen have the window: those that layer_types names, or those from
+// max_window_layers on.
+std::vector<bool> read_windowed_layers(const Reader& in, const ModelConfig& c) {
+  std::vector<bool> out(static_cast<size_t>(c.num_layers), false);
+  const json* types = in.find("layer_types");
+  if (types && (!types->is_array() || types->size() != out.size())) {
+    in.fail("layer_types", "expected a list of " + std::to_string(out.size()) + " names");
   }
+  const int64_t first = in.integer("max_window_layers", kDefaultMaxWindowLayers);
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = types ? (*types)[i] == "sliding_attention" : static_cast<int64_t>(i) >= first;
+    if (types && !out[i] && (*types)[i] != "full_attention") {
+      in.fail("layer_types", (*types)[i].dump() + ", expected full_attention or sliding_attention");
+    }
+  }
+  return out;
+}
+
+void read_window(const Reader& in, ModelConfig& c) {
+  const bool of_layers = c.family == ModelFamily::kQwen2 || c.family == ModelFamily::kQwen3;
+  if (c.family != ModelFamily::kMistral && !of_layers) return;
+  std::optional<int64_t> window;
+  if (in.find("sliding_window") || !in.mentions("sliding_window")) {
+    window = in.integer("sliding_window", kDefaultWindow);
+  }
+  if (of_layers && !in.boolean("use_sliding_window", false)) window.reset();
+  const auto layers = of_layers ? read_windowed_layers(in, c) : std::vector<bool>();
+  const auto windowed = std::count(layers.begin(), layers.end(), true);
+  if (of_layers && !window && windowed > 0 && in.find("layer_types")) {
+    in.fail("layer_types", "names sliding_attention, expected a sliding_window that is used");
+  }
+  if (!window || (of_layers && windowed == 0)) return;
+  c.sliding_window = window;
+  if (windowed < std::ssize(layers)) c.windowed_layers = layers;
+}
+
+ModelFamily read_family(const Reader& in) {
+  const json* type = in.find("model_type");
+  if (!type || !type->is_string()) in.fail("model_type", "expected a string");
+  for (const ModelFamily family :
+       {ModelFamily::kLlama, ModelFamily::kMistral, ModelFamily::kQwen2, ModelFamily::kQwen3}) {
+    if (*type == family_name(family)) return family;
+  }
+  in.fail("model_type", type->dump() + ", expected llama, mistral, qwen2 or qwen3");
 }
 
 }  // namespace
 
 ModelConfig config_from_hf(const json& hf, const std::string& source) {
   const Reader in(hf, source);
-  const json* type = in.find("model_type");
-  if (!type || !type->is_string()) in.fail("model_type", "expected a string");
   ModelConfig c;
-  bool known = false;
-  for (const auto& row : kFamilies) {
-    if (*type != row.name) continue;
-    c.family = row.family;
-    known = true;
-  }
-  if (!known) in.fail("model_type", type->dump() + ", expected llama, mistral, qwen2 or qwen3");
-  refuse_unsupported(in);
+  c.family = read_family(in);
+  check_hf_keys(hf, c.family, source);
   c.vocab_size = in.integer("vocab_size");
   c.hidden_size = in.integer("hidden_size");
   c.intermediate_size = in.integer("intermediate_size");
   c.num_layers = in.integer("num_hidden_layers");
   c.num_heads = in.integer("num_attention_heads");
-  c.num_kv_heads = in.integer("num_key_value_heads", c.num_heads);
+  c.num_kv_heads = in.integer("num_key_value_heads", in.mentions("num_key_value_heads")
+                                                         ? c.num_heads
+                                                         : default_kv_heads(c.family, c.num_heads));
   const int64_t even_split = c.num_heads > 0 ? c.hidden_size / c.num_heads : 0;
   c.head_dim = in.integer("head_dim", c.family == ModelFamily::kQwen3 ? 128 : even_split);
   c.rms_norm_eps = in.number("rms_norm_eps", 1e-6);
-  c.rope_theta = in.number("rope_theta", 10000.0);
-  if (const json* scaling = in.find("rope_scaling")) {
-    c.rope_scaling = read_rope_scaling(*scaling, source);
-  }
-  if (const json* rope = in.find("rope_parameters")) {  // where transformers 5 keeps both
-    c.rope_scaling = read_rope_scaling(*rope, source);
-    c.rope_theta = Reader(*rope, source + ": rope_parameters").number("rope_theta", c.rope_theta);
-  }
-  read_positions(in, c);
+  c.max_position = in.integer("max_position_embeddings", default_max_position(c.family));
   c.tie_embeddings = in.boolean("tie_word_embeddings", false);
   c.qkv_bias = c.family == ModelFamily::kQwen2;
   c.qk_norm = c.family == ModelFamily::kQwen3;
   c.bos_id = in.id("bos_token_id");
-  c.eos_id = in.id("eos_token_id");
+  c.eos_ids = in.ids("eos_token_id");
   c.pad_id = in.id("pad_token_id");
+  read_rope(in, source, c);
   try {
+    validate(c);
+    read_window(in, c);
     validate(c);
   } catch (const std::invalid_argument& e) {
     throw InputError(source + ": " + e.what());
@@ -174,43 +222,17 @@ ModelConfig config_from_hf(const json& hf, const std::string& source) {
   return c;
 }
 
-json config_to_hf(const ModelConfig& c) {
-  const auto id = [](const std::optional<int64_t>& value) { return value ? json(*value) : json(); };
-  json scaling = nullptr;
-  if (c.rope_scaling.kind == RopeScalingKind::kLinear) {
-    scaling = {{"rope_type", "linear"}, {"factor", c.rope_scaling.factor}};
-  } else if (c.rope_scaling.kind == RopeScalingKind::kLlama3) {
-    scaling = {{"rope_type", "llama3"},
-               {"factor", c.rope_scaling.factor},
-               {"low_freq_factor", c.rope_scaling.low_freq_factor},
-               {"high_freq_factor", c.rope_scaling.high_freq_factor},
-               {"original_max_position_embeddings", c.rope_scaling.original_max_position}};
+void add_generation_ends(ModelConfig& c, const json& generation, const std::string& source) {
+  if (generation.is_null()) return;
+  for (const int64_t id : Reader(generation, source).ids("eos_token_id")) {
+    if (id >= c.vocab_size) {
+      throw InputError(source + ": key eos_token_id: " + std::to_string(id) +
+                       ", expected a token id below vocab_size " + std::to_string(c.vocab_size));
+    }
+    if (std::find(c.eos_ids.begin(), c.eos_ids.end(), id) == c.eos_ids.end()) {
+      c.eos_ids.push_back(id);
+    }
   }
-  json out = {{"architectures", {row_of(c.family).architecture}},
-              {"model_type", row_of(c.family).name},
-              {"vocab_size", c.vocab_size},
-              {"hidden_size", c.hidden_size},
-              {"intermediate_size", c.intermediate_size},
-              {"num_hidden_layers", c.num_layers},
-              {"num_attention_heads", c.num_heads},
-              {"num_key_value_heads", c.num_kv_heads},
-              {"head_dim", c.head_dim},
-              {"hidden_act", "silu"},
-              {"rms_norm_eps", c.rms_norm_eps},
-              {"rope_theta", c.rope_theta},
-              {"rope_scaling", scaling},
-              {"max_position_embeddings", c.max_position},
-              {"tie_word_embeddings", c.tie_embeddings},
-              {"attention_dropout", 0.0},
-              {"initializer_range", 0.02},
-              {"use_cache", true},
-              {"bos_token_id", id(c.bos_id)},
-              {"eos_token_id", id(c.eos_id)},
-              {"pad_token_id", id(c.pad_id)},
-              {"torch_dtype", "float32"}};
-  if (c.family != ModelFamily::kMistral) out["attention_bias"] = false;
-  if (c.family == ModelFamily::kMistral) out["sliding_window"] = nullptr;
-  return out;
 }
 
 }  // namespace charter::model

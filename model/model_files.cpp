@@ -31,6 +31,9 @@ ModelFiles load_model(const std::filesystem::path& path, const FileCheck& check)
                      " tokens, expected at most the embedding's " +
                      std::to_string(files.config.vocab_size));
   }
+  for (const int64_t id : files.config.eos_ids) {
+    files.tokenizer.end_ids.push_back(static_cast<int32_t>(id));
+  }
   return files;
 }
 

@@ -31,7 +31,8 @@ struct ModelFiles {
   std::string quantization;   // most common stored type of the matrices: "F32", "BF16", "Q4_1", ...
 };
 
-// Reads a .gguf file, or a directory with config.json, tokenizer.json and safetensors. Throws
+// Reads a .gguf file, or a directory with config.json, tokenizer.json and safetensors. The end ids
+// of config.json, generation_config.json and a GGUF's eos, eot and eom make one set. Throws
 // std::runtime_error with one line naming file, tensor or key, and offset for anything missing,
 // malformed or unsupported; sizes are checked against the file before memory is taken.
 // check: told of each safetensors file as it is mapped, so that its content is read once for both.

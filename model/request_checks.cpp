@@ -62,9 +62,9 @@ void check_request(const GenerationRequest& r, int64_t vocab, int64_t max_contex
 
 EngineOptions checked(EngineOptions options, const ModelConfig& config) {
   if (options.max_batch < 1) refuse("max_batch", std::to_string(options.max_batch), ">= 1");
-  if (options.max_context < 2 || options.max_context > config.max_position) {
+  if (options.max_context < 2 || options.max_context > config.longest_text()) {
     refuse("max_context", std::to_string(options.max_context),
-           "in [2, " + std::to_string(config.max_position) + "]");
+           "in [2, " + std::to_string(config.longest_text()) + "]");
   }
   if (options.prefill_chunk_tokens < 1) {
     refuse("prefill_chunk_tokens", std::to_string(options.prefill_chunk_tokens), ">= 1");

@@ -28,6 +28,7 @@ struct Row {
   std::vector<PreTokenizerStep> pre;
   bool nfc = false;
   bool ignore_merges = false;
+  bool begins_with_bos = false;
 };
 
 PreTokenizerStep split(const char* pattern) {
@@ -39,16 +40,16 @@ const std::map<std::string, Row>& rows() {
   static const std::map<std::string, Row> kRows = {
       {"gpt-2", {{split(kGpt2Pattern)}}},
       {"smollm", {{digits, split(kGpt2Pattern)}}},
-      {"llama-bpe", {{split(kLlama3Pattern)}, false, true}},
+      {"llama-bpe", {{split(kLlama3Pattern)}, false, true, true}},
       {"qwen2", {{split(kQwen2Pattern)}, true, false}},
-      {"tekken", {{split(kTekkenPattern)}, false, true}},
+      {"tekken", {{split(kTekkenPattern)}, false, true, true}},
   };
   return kRows;
 }
 
 }  // namespace
 
-void set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
+bool set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
                             TokenizerSpec& spec) {
   const auto it = rows().find(name);
   if (it == rows().end()) {
@@ -59,6 +60,7 @@ void set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
   spec.pre = it->second.pre;
   spec.nfc = it->second.nfc;
   spec.ignore_merges = it->second.ignore_merges;
+  return it->second.begins_with_bos;
 }
 
 }  // namespace charter::model

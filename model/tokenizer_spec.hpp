@@ -65,6 +65,7 @@ struct TokenizerSpec {
   // leaves that to its caller.
   std::optional<int32_t> prepend_id;
   std::optional<int32_t> bos_id, eos_id, pad_id, unk_id;
+  std::vector<int32_t> end_ids;  // the model's ends of a text, set by load_model; eos_id or not
   bool operator==(const TokenizerSpec&) const = default;
 };
 
@@ -80,10 +81,11 @@ struct TokenizerSpec {
 // have no equal ranks: where pairs that make one token overlap, ids may differ.
 [[nodiscard]] nlohmann::json tokenizer_to_json(const TokenizerSpec& spec);
 
-// Sets pre, nfc and ignore_merges for a GGUF tokenizer.ggml.pre name.
+// Sets pre, nfc and ignore_merges for a GGUF tokenizer.ggml.pre name. Returns whether llama.cpp
+// begins a text with the token bos where a file with that name does not say.
 // Throws std::runtime_error naming `source` for a name we do not know, listing those we do.
-void set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
-                            TokenizerSpec& spec);
+[[nodiscard]] bool set_gguf_pre_tokenizer(const std::string& name, const std::string& source,
+                                          TokenizerSpec& spec);
 
 // The pattern of ByteLevel(use_regex) in `tokenizers`: GPT-2's.
 extern const char* const kGpt2Pattern;

@@ -38,9 +38,9 @@ struct SftTrainer::Impl {
 
   void check(const SftExample& example) const {
     const auto n = static_cast<int64_t>(example.tokens.size());
-    if (n < 2 || n > policy.config.max_position) {
+    if (n < 2 || n > policy.config.longest_text()) {
       throw std::invalid_argument("tokens: " + std::to_string(n) + ", expected 2.." +
-                                  std::to_string(policy.config.max_position));
+                                  std::to_string(policy.config.longest_text()));
     }
     if (example.loss_from < 1 || example.loss_from >= n) {
       throw std::invalid_argument("loss_from: " + std::to_string(example.loss_from) +

@@ -23,7 +23,7 @@ namespace charter::model {
                                                      int64_t budget);
 
 struct SftExample {
-  std::vector<int32_t> tokens;  // >= 2, at most the model's max_position
+  std::vector<int32_t> tokens;  // >= 2, at most the model's longest_text
   int64_t loss_from = 1;        // index of the first token that is learnt, in [1, tokens)
   double weight = 1.0;          // > 0, of each of its loss tokens
 };

@@ -23,7 +23,7 @@ struct PolicyPassOptions {
 };
 
 // Differentiable unless a NoGradGuard is alive; values do not depend on that. The trajectories are
-// free of defects and within the model's max_position.
+// free of defects and within the model's longest_text.
 [[nodiscard]] PolicyPass run_policy(const model::Transformer& policy, const model::ValueHead& head,
                                     std::span<const ScoredTrajectory> trajectories,
                                     const PolicyPassOptions& options);

@@ -57,9 +57,9 @@ void check_trainable(const ScoredTrajectory& scored, const model::ModelConfig& c
                                 std::to_string(scored.trajectory.work_id) + ": " + what);
   };
   if (const std::string found = defect(scored); !found.empty()) refuse(found);
-  if (pass_tokens(scored.trajectory) > config.max_position) {
+  if (pass_tokens(scored.trajectory) > config.longest_text()) {
     refuse(std::to_string(pass_tokens(scored.trajectory)) +
-           " tokens, expected <= " + std::to_string(config.max_position));
+           " tokens, expected <= " + std::to_string(config.longest_text()));
   }
   for (const auto* tokens : {&scored.trajectory.prompt, &scored.trajectory.response}) {
     for (const int32_t id : *tokens) {

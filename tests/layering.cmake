@@ -89,6 +89,7 @@ set(tested_elsewhere
   "model/hf_directory.cpp model/safetensors_test.cpp"
   "model/tensor_table.cpp model/gguf_test.cpp"
   "model/model_config_hf.cpp model/model_config_test.cpp"
+  "model/model_config_hf_write.cpp model/model_config_test.cpp"
   "rl/policy_pass.cpp rl/ppo_trainer_test.cpp"
   "rl/ppo_batch.cpp rl/ppo_trainer_test.cpp"
   "rl/ppo_plan.cpp rl/ppo_trainer_test.cpp"

@@ -277,5 +277,31 @@ TEST_F(WithModel, ImportWritesADirectoryThatTokenizesAlike) {
   run("import '" + model_ + "' " + dir).expect_refused(1, dir);  // it exists
 }
 
+TEST_F(WithModel, GenerationStopsAtEveryEndAndExportKeepsThem) {
+  const std::string dir = scratch_.at("model");
+  ASSERT_EQ(run("import '" + model_ + "' " + dir).code, 0);
+  const std::string in = scratch_.write("in.jsonl", "{\"prompt\": \"Once upon a time\"}\n");
+  const auto generate = [&] {
+    return lines(run("generate --temperature 0 --max-new-tokens 4 --model " + dir + " --in " + in)
+                     .out)
+        .at(0);
+  };
+  const auto tokens = generate().at("tokens").get<std::vector<int32_t>>();
+  ASSERT_EQ(tokens.size(), 4u);
+  // The token that came first is the third end of the second file that says ends.
+  scratch_.write("model/generation_config.json",
+                 nlohmann::json{{"eos_token_id", {2, 0, tokens[0]}}}.dump());
+  const auto stopped = generate();
+  EXPECT_EQ(stopped.at("tokens"), (std::vector<int32_t>{tokens[0]}));
+  EXPECT_EQ(stopped.at("finish"), "stop_token");
+  const std::string out = scratch_.at("out");
+  ASSERT_EQ(run("export --snapshot " + dir + " --to " + out).code, 0);
+  for (const char* file : {"/config.json", "/generation_config.json"}) {
+    EXPECT_EQ(nlohmann::json::parse(read_file(out + file)).at("eos_token_id"),
+              nlohmann::json({2, 0, tokens[0]}))
+        << file;
+  }
+}
+
 }  // namespace
 }  // namespace charter::cli

@@ -172,8 +172,9 @@ TEST_F(Gguf, TensorsThatShareBytesAreRefused) {
 // The metadata of a model of one layer and hidden size 64, and a half-precision embedding of `rows`
 // rows of 32 values; the rest of its tensors is absent.
 std::string narrow_embedding(uint64_t rows) {
-  Bytes b = header(1, 6);
+  Bytes b = header(1, 7);
   b.text("general.architecture").put<uint32_t>(8).text("llama");
+  b.text("llama.attention.layer_norm_rms_epsilon").put<uint32_t>(6).put<float>(1e-5f);
   for (const auto& [key, value] : {std::pair("embedding_length", 64u),
                                    {"feed_forward_length", 64u},
                                    {"block_count", 1u},
@@ -236,7 +237,7 @@ TEST(GgufModel, ReadsTheDefaultModel) {
                              .max_position = 8192,
                              .tie_embeddings = true,
                              .bos_id = 1,
-                             .eos_id = 2,
+                             .eos_ids = {2},
                              .pad_id = 2};
   EXPECT_TRUE(files.config == expected);
   EXPECT_EQ(files.tensors.size(), 272u);

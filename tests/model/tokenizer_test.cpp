@@ -3,6 +3,7 @@
 #include "model/tokenizer.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -188,12 +189,63 @@ TEST(TokenizerJson, NamesTheComponentItDoesNotSupport) {
 TEST(GgufPreTokenizer, UnknownNamesAreListed) {
   TokenizerSpec spec;
   try {
-    set_gguf_pre_tokenizer("poro", "m.gguf", spec);
+    (void)set_gguf_pre_tokenizer("poro", "m.gguf", spec);
     FAIL();
   } catch (const std::runtime_error& e) {
     EXPECT_STREQ(e.what(),
                  "m.gguf: unknown pre-tokenizer \"poro\", expected one of gpt-2, llama-bpe, qwen2, "
                  "smollm, tekken");
+  }
+}
+
+// A GGUF of nothing but a vocabulary: bos and one letter.
+class GgufVocabulary : public ::testing::Test {
+ protected:
+  TokenizerSpec read(const std::string& pre, std::optional<bool> add_bos, bool has_bos = true) {
+    data_ = "GGUF";
+    put<uint32_t>(3), put<uint64_t>(0);
+    put<uint64_t>(5 + (add_bos ? 1 : 0) + (has_bos ? 1 : 0));
+    text("tokenizer.ggml.model"), put<uint32_t>(8), text("gpt2");
+    text("tokenizer.ggml.pre"), put<uint32_t>(8), text(pre);
+    array("tokenizer.ggml.tokens", 8, 2), text("<s>"), text("a");
+    array("tokenizer.ggml.token_type", 5, 2), put<int32_t>(3), put<int32_t>(1);
+    array("tokenizer.ggml.merges", 8, 0);
+    if (has_bos) text("tokenizer.ggml.bos_token_id"), put<uint32_t>(4), put<uint32_t>(0);
+    if (add_bos) text("tokenizer.ggml.add_bos_token"), put<uint32_t>(7), put<uint8_t>(*add_bos);
+    std::ofstream(file_, std::ios::binary) << data_;
+    return load_tokenizer(file_);
+  }
+  void TearDown() override { fs::remove(file_); }
+
+ private:
+  template <typename T>
+  void put(T value) {
+    data_.append(reinterpret_cast<const char*>(&value), sizeof(T));
+  }
+  void text(const std::string& s) { put<uint64_t>(s.size()), data_ += s; }
+  void array(const std::string& key, uint32_t type, uint64_t count) {
+    text(key), put<uint32_t>(9), put(type), put(count);
+  }
+  std::string data_;
+  fs::path file_ = fs::temp_directory_path() / ("charter_vocabulary_" + std::to_string(::getpid()));
+};
+
+TEST_F(GgufVocabulary, WhereAFileDoesNotSayItsKindDecidesOnBos) {
+  // llama.cpp 0.3.36's llama-vocab.cpp sets add_bos for these two of the names we know.
+  for (const char* pre : {"llama-bpe", "tekken"}) {
+    EXPECT_EQ(read(pre, std::nullopt).prepend_id, 0) << pre;
+    EXPECT_EQ(read(pre, false).prepend_id, std::nullopt) << pre;
+  }
+  for (const char* pre : {"gpt-2", "qwen2", "smollm"}) {
+    EXPECT_EQ(read(pre, std::nullopt).prepend_id, std::nullopt) << pre;
+    EXPECT_EQ(read(pre, true).prepend_id, 0) << pre;
+  }
+  try {
+    (void)read("llama-bpe", std::nullopt, /*has_bos=*/false);
+    FAIL() << "no error";
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string(e.what()).find("key tokenizer.ggml.bos_token_id: expected, since every"),
+              std::string::npos);
   }
 }
 

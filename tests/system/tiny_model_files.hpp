@@ -30,7 +30,7 @@ inline model::ModelFiles tiny_model_files(const std::filesystem::path& vocabular
   c.head_dim = hidden / c.num_heads;
   c.max_position = 2048;
   c.tie_embeddings = true;
-  c.eos_id = tokenizer.id_of("<|im_end|>");
+  if (const auto end = tokenizer.id_of("<|im_end|>")) c.eos_ids = {*end};
   files.source = "random";
 
   const auto generator = at::detail::createCPUGenerator(/*seed_val=*/7);
