@@ -1,6 +1,9 @@
 #include "model/hf_directory.hpp"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -27,6 +30,50 @@ json read_json(const fs::path& file) {
 // Null when the file is absent: some of the files are optional.
 json read_optional_json(const fs::path& file) {
   return fs::exists(file) ? read_json(file) : json();
+}
+
+constexpr const char* kMerge =
+    "merge it into its base (peft: merge_and_unload, then save_pretrained)";
+
+std::string base_of_adapter(const fs::path& dir) {
+  const json adapter = read_optional_json(dir / "adapter_config.json");
+  const bool named = adapter.is_object() && adapter.contains("base_model_name_or_path") &&
+                     adapter["base_model_name_or_path"].is_string();
+  return named ? " for " + adapter["base_model_name_or_path"].get<std::string>() : "";
+}
+
+// An adapter beside a base changes its numbers; alone it is no model.
+void refuse_adapter(const fs::path& dir) {
+  for (const char* name :
+       {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"}) {
+    if (!fs::exists(dir / name)) continue;
+    if (!fs::exists(dir / "config.json")) {
+      throw InputError(dir.string() + ": an adapter" + base_of_adapter(dir) +
+                       " without its base, expected a whole model: " + kMerge);
+    }
+    throw InputError((dir / name).string() + ": an adapter" + base_of_adapter(dir) +
+                     " beside the model, expected merged weights: " + kMerge +
+                     ", or move its files away");
+  }
+}
+
+// The weights in a form that we read, or an error that says what is there instead.
+void require_safetensors(const fs::path& dir) {
+  if (fs::exists(dir / "model.safetensors") || fs::exists(dir / "model.safetensors.index.json"))
+    return;
+  std::vector<std::string> others;
+  for (const auto& entry : fs::directory_iterator(dir)) {
+    const std::string extension = entry.path().extension().string();
+    for (const char* weights :
+         {".bin", ".pt", ".pth", ".safetensors", ".gguf", ".h5", ".msgpack"}) {
+      if (extension == weights) others.push_back(entry.path().filename().string());
+    }
+  }
+  std::sort(others.begin(), others.end());
+  const std::string found = others.empty() ? "no weights" : "found " + others.front();
+  throw InputError(dir.string() + ": " + found +
+                   ", expected model.safetensors or model.safetensors.index.json (transformers: "
+                   "from_pretrained, then save_pretrained; a .gguf file is named by itself)");
 }
 
 // A special token of tokenizer_config.json: a text, or an object with its content.
@@ -68,6 +115,24 @@ std::string named_chat_template(const json& value) {
       return entry.value("template", "");
   }
   return "";
+}
+
+bool same_values(const SafetensorsEntry& a, const SafetensorsEntry& b) {
+  if (a.shape != b.shape) return false;
+  if (a.dtype != b.dtype) return at::equal(read_tensor(a), read_tensor(b));
+  return std::memcmp(a.file->bytes().data() + a.offset, b.file->bytes().data() + b.offset,
+                     a.bytes) == 0;
+}
+
+// As transformers 5 does: a head in the file that is not the embedding counts, whatever the config
+// says of tying.
+void untie_other_head(const SafetensorsIndex& index, ModelConfig& config) {
+  const auto head = index.entries.find("lm_head.weight");
+  const auto embedding = index.entries.find("model.embed_tokens.weight");
+  const bool both = head != index.entries.end() && embedding != index.entries.end();
+  if (config.tie_embeddings && both && !same_values(head->second, embedding->second)) {
+    config.tie_embeddings = false;
+  }
 }
 
 // Tensors of older exports that hold nothing of the model: rotary tables, the tied head once more.
@@ -116,13 +181,16 @@ TokenizerSpec tokenizer_from_hf_directory(const fs::path& dir) {
 }
 
 ModelFiles model_from_hf_directory(const fs::path& dir, const FileCheck& check) {
+  refuse_adapter(dir);
   ModelFiles files;
   files.config = config_from_hf(read_json(dir / "config.json"), (dir / "config.json").string());
   const fs::path generation = dir / "generation_config.json";
   add_generation_ends(files.config, read_optional_json(generation), generation.string());
   files.source = dir.string();
+  require_safetensors(dir);
   SafetensorsIndex index = SafetensorsIndex::open_dir(dir, check);
   files.quantization = index.dtype();
+  untie_other_head(index, files.config);
   std::erase_if(index.entries, [&](const auto& e) { return is_redundant(e.first, files.config); });
   TensorShapes shapes;
   for (const auto& [name, entry] : index.entries) shapes[name] = entry.shape;

@@ -156,7 +156,8 @@ SafetensorsIndex SafetensorsIndex::open(const std::filesystem::path& path, const
 SafetensorsIndex SafetensorsIndex::open_dir(const std::filesystem::path& dir,
                                             const FileCheck& check) {
   const auto index = dir / "model.safetensors.index.json";
-  if (!std::filesystem::exists(index)) return open(dir / "model.safetensors", check);
+  const auto whole = dir / "model.safetensors";
+  if (std::filesystem::exists(whole) || !std::filesystem::exists(index)) return open(whole, check);
   const json listing = json::parse(read_text_file(index), nullptr, /*allow_exceptions=*/false);
   if (!listing.is_object() || !listing.contains("weight_map") ||
       !listing["weight_map"].is_object()) {

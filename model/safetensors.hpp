@@ -34,7 +34,7 @@ struct SafetensorsIndex {
   // check: told of each file that is mapped.
   [[nodiscard]] static SafetensorsIndex open(const std::filesystem::path& file,
                                              const FileCheck& check = {});
-  // model.safetensors of a folder, or the shards that model.safetensors.index.json lists.
+  // model.safetensors of a folder; without it the shards that model.safetensors.index.json lists.
   [[nodiscard]] static SafetensorsIndex open_dir(const std::filesystem::path& dir,
                                                  const FileCheck& check = {});
 

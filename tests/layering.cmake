@@ -86,7 +86,6 @@ set(tested_elsewhere
   "model/linear_logprobs.cpp model/transformer_test.cpp"
   "model/train_state.cpp model/train_step_test.cpp"
   "model/gguf_quant.cpp model/gguf_test.cpp"
-  "model/hf_directory.cpp model/safetensors_test.cpp"
   "model/tensor_table.cpp model/gguf_test.cpp"
   "model/model_config_hf.cpp model/model_config_test.cpp"
   "model/model_config_hf_write.cpp model/model_config_test.cpp"
