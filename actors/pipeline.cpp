@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/data_supply.hpp"
+#include "actors/kept_results.hpp"
 #include "actors/phase_run.hpp"
 #include "actors/stage_work.hpp"
 #include "store/given_up.hpp"

@@ -14,6 +14,10 @@
 
 namespace charter::actors {
 
+// What templates that ask for the time are told in training, 2025-01-01: a run's prompts do not
+// change overnight.
+[[nodiscard]] std::tm template_day();
+
 class PolicyText {
  public:
   // Conversations carry no system turn; templates that ask for the time are told template_day().
@@ -67,9 +71,5 @@ class PolicyText {
 [[nodiscard]] model::ChatTemplate policy_template(const std::string& policy_format,
                                                   const std::string& model_template,
                                                   const model::Tokenizer& tokenizer);
-
-// What templates that ask for the time are told in training, 2025-01-01: a run's prompts do not
-// change overnight.
-[[nodiscard]] std::tm template_day();
 
 }  // namespace charter::actors
