@@ -182,7 +182,8 @@ void run(const RunArguments& arguments) {
   if (config.machine.placement == "single") model::keep_freed_memory();
   ::umask(kPrivate);
   // All that is read is read before config.toml makes the directory a run that would be resumed.
-  const auto findings = check_start(config, data_directory(), arguments.stage);
+  const auto findings =
+      check_start(config, data_directory(), {.stage = arguments.stage, .directory = false});
   auto directory = open_run_directory(config);
   config.models = directory.models;
   take_data(directory, measure_data(config, data_directory()), arguments.accept_data);

@@ -82,6 +82,7 @@ void require_no_remains(const actors::RunPaths& paths, const config::RunConfig& 
   for (const auto& phase : actors::phases(config))
     if (!phase.result.empty() && fs::exists(paths.weights() / phase.result))
       refuse(paths.weights() / phase.result);
+  if (!fs::exists(paths.run / "checkpoints")) return;
   for (const auto& model : fs::directory_iterator(paths.run / "checkpoints"))
     if (model.is_directory() && !fs::is_empty(model.path())) refuse(model.path());
 }
@@ -142,13 +143,13 @@ void compare(RunDirectory& run, const config::RunConfig& original,
                              " updates; expected this value, or another run.name");
 }
 
-}  // namespace
+actors::RunPaths paths_of(const config::RunConfig& config) {
+  return {fs::absolute(fs::path(config.run.root) / config.run.name)};
+}
 
-RunDirectory open_run_directory(const config::RunConfig& config) {
-  const actors::RunPaths paths{fs::absolute(fs::path(config.run.root) / config.run.name)};
-  make_directories(paths.run);
-  make_private(paths.run);
-  auto lock = store::WriterLock::of(paths.ledger());
+// What is there, held to the configuration.
+RunDirectory examine(const actors::RunPaths& paths, const config::RunConfig& config,
+                     store::WriterLock lock) {
   RunDirectory run{.paths = paths,
                    .manifest = RunManifest::of(paths.run, config),
                    .resumed = fs::exists(paths.run / "config.toml"),
@@ -171,6 +172,35 @@ RunDirectory open_run_directory(const config::RunConfig& config) {
   compare(run, original, config);
   run.models = original.models;
   return run;
+}
+
+// That make_directories would succeed, as far as it can be told without making anything.
+void require_makeable(const fs::path& run) {
+  auto place = run;
+  while (!fs::exists(place) && place.has_relative_path()) place = place.parent_path();
+  if (fs::is_directory(place) && ::access(place.c_str(), W_OK) == 0) return;
+  throw std::runtime_error(run.string() + ": " + place.string() +
+                           (fs::is_directory(place) ? " cannot be written" : " is no directory") +
+                           "; expected a directory that can be made and written (run.root, "
+                           "run.name)");
+}
+
+}  // namespace
+
+RunDirectory open_run_directory(const config::RunConfig& config) {
+  const auto paths = paths_of(config);
+  make_directories(paths.run);
+  make_private(paths.run);
+  auto lock = store::WriterLock::of(paths.ledger());
+  return examine(paths, config, std::move(lock));
+}
+
+void check_run_directory(const config::RunConfig& config, const fs::path& authored) {
+  const auto paths = paths_of(config);
+  require_makeable(paths.run);
+  if (!fs::exists(paths.run)) return;
+  auto run = examine(paths, config, {});
+  if (run.resumed) take_data(run, measure_data(config, authored), /*accept=*/false);
 }
 
 void take_data(RunDirectory& run, const RunInputs& data, bool accept) {

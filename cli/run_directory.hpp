@@ -1,5 +1,6 @@
 // The directory of a run: made on the first start, checked on every later one.
 #pragma once
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ struct RunDirectory {
 // cannot be made or written, or holds parts of a run that has lost the others, and
 // store::LedgerError when another process writes it; what is in it is as it was then.
 [[nodiscard]] RunDirectory open_run_directory(const config::RunConfig& config);
+
+// Refuses what open_run_directory and take_data would, and makes, locks and writes nothing.
+// authored: the project's own data files.
+void check_run_directory(const config::RunConfig& config, const std::filesystem::path& authored);
 
 // Ends the line of a change that was taken.
 inline constexpr const char* kAccepted = "taken with --accept-data";

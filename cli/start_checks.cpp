@@ -11,6 +11,7 @@
 #include "cli/descriptor_limit.hpp"
 #include "cli/format_check.hpp"
 #include "cli/machine_probe.hpp"
+#include "cli/run_directory.hpp"
 #include "cli/run_temporaries.hpp"
 #include "config/machine.hpp"
 #include "config/plan.hpp"
@@ -28,7 +29,7 @@ namespace fs = std::filesystem;
 struct Start {
   const config::RunConfig& config;
   const fs::path& authored;
-  const std::string& stage;
+  const StartScope& scope;
   StartFindings findings;
   RunData data;
   std::vector<config::StagePlan> plan;
@@ -195,7 +196,7 @@ void check_disk(Start& start) {
   const auto& c = start.config;
   int64_t needed = 0;
   for (const auto& stage : start.plan)
-    if (start.stage.empty() || stage.stage == start.stage) needed += stage.disk_bytes;
+    if (start.scope.stage.empty() || stage.stage == start.scope.stage) needed += stage.disk_bytes;
   std::set<std::string> imported;
   for (const auto& part : parts(c))
     if (!part.path.empty() && imported.insert(actors::weights_name(c, part.name)).second)
@@ -221,20 +222,24 @@ void make_plan(Start& start) {
   });
 }
 
+void check_directory(Start& start) {
+  if (start.scope.directory) check_run_directory(start.config, start.authored);
+}
+
 }  // namespace
 
 StartFindings check_start(const config::RunConfig& config, const fs::path& authored,
-                          const std::string& stage) {
+                          const StartScope& scope) {
   Start start{.config = config,
               .authored = authored,
-              .stage = stage,
+              .scope = scope,
               .findings = {},
               .data = {},
               .plan = {}};
   constexpr void (*kChecks[])(Start&) = {check_descriptors,   check_device, check_metrics,
                                          check_data,          check_supply, check_principles,
                                          check_models,        make_plan,    check_memory,
-                                         check_shared_memory, check_disk};
+                                         check_shared_memory, check_disk,   check_directory};
   for (const auto check : kChecks) check(start);
   return std::move(start.findings);
 }

@@ -15,11 +15,15 @@ struct StartFindings {
   std::vector<std::string> warnings;  // what the run will lack or lose; each names its key
 };
 
-// authored: the project's own data files. stage: the only one to be run; "" for all. Nothing is
-// written. Throws std::runtime_error, one line that names the key and the file, for the first thing
-// with which a run cannot work.
+struct StartScope {
+  std::string stage{};    // the only one to be run; "" for all
+  bool directory = true;  // false: the caller opens the run's directory itself, which checks it
+};
+
+// authored: the project's own data files. Nothing is written. Throws std::runtime_error, one line
+// that names the key and the file, for the first thing with which a run cannot work.
 [[nodiscard]] StartFindings check_start(const config::RunConfig& config,
                                         const std::filesystem::path& authored,
-                                        const std::string& stage = "");
+                                        const StartScope& scope = {});
 
 }  // namespace charter::cli

@@ -145,6 +145,22 @@ def port_cases(new):
         refused_by_both(case, rf"metrics\.address: {address}: in use; choose another port")
 
 
+def directory_cases(new):
+    case = new("resumed with other settings").works()
+    case.set("rl.batch", 16)
+    lines = [case.start().stderr, case.start("config", "check", case.folder / "bad.toml").stderr]
+    hold(case, "config check refuses what run does", lines[0] == lines[1] and "rl.batch: 8 -> 16" in lines[0], case.start())
+    case = new("data exchanged before a resume")
+    path = write(case.folder / "p.txt", GOOD_LINES)
+    case.set("data.red_team", path).works()
+    write(path, GOOD_LINES.replace("size 1?", "size 100?"))
+    lines = [case.start().stderr, case.start("config", "check", case.folder / "bad.toml").stderr]
+    hold(case, "config check refuses what run does", lines[0] == lines[1] and "data.red_team" in lines[0], case.start())
+    case = new("run root is a file")
+    write(case.folder / "runs", "")
+    case.refused(r"runs.*expected a directory that can be made", "config", "check", case.folder / "bad.toml")
+
+
 def disk_cases(new):
     case = new("disk too small for the run")
     (case.folder / "runs").mkdir()
@@ -175,6 +191,7 @@ def main():
         data_cases(new)
         context_cases(new)
         port_cases(new)
+        directory_cases(new)
         disk_cases(new)
     print(f"{len(failures)} not held" + (": " + ", ".join(failures) if failures else ""))
     return 1 if failures else 0
