@@ -66,6 +66,18 @@ def format_cases(new, model):
     write(copy / "tokenizer.json", json.dumps(tokenizer))
     case.set("models.base", copy)
     refused_by_both(case, r'models\.policy_format: .*chat format chatml: .*special token "<\|im_start\|>"')
+    case = new("model's own template, which is not there").set("models.policy_format", "model")
+    refused_by_both(case, r"models\.policy_format: .*/model: the model has no chat template")
+    case = new("model's own template")
+    copy = case.folder / "model"
+    shutil.copytree(model, copy)
+    case.set("models.base", copy).set("models.policy_format", "model")
+    for template, why in (("{% if %}", 'line 1: "%}", expected a value'), ("\n{{ messages | rot13 }}", "line 2: filter 'rot13'"),
+                          ("{{ messages[0].content }}", "it does not write the answer")):
+        write(copy / "chat_template.jinja", template)
+        refused_by_both(case, r"models\.policy_format: .*/model: chat template:? " + re.escape(why))
+    write(copy / "chat_template.jinja", "{% for m in messages %}{{ m.role ~ m.content ~ '<|im_end|>' }}{% endfor %}")
+    case.works()
     case = new("context longer than the model's").set("models.max_context", 100000)
     refused_by_both(case, r"models\.max_context: got 100000, expected at most the \d+ tokens of .*/model")
     case.set("models.max_context", 512).works()

@@ -173,6 +173,9 @@ class Run:
         assert (self.run / "report.html").stat().st_size > 1000
         assert (self.run / "weights/sl_cai/model.safetensors").exists()
         assert (self.run / "weights/rl_cai/model.safetensors").exists()
+        for name in ("sl_cai", "rl_cai"):  # as they were trained: in the built-in format's own template
+            template = (self.run / f"weights/{name}/chat_template.jinja").read_text()
+            assert "<|im_start|>" in template and "a system message only as the first" in template, template
         assert status["live"] is False, status
         self.check_judges(status)
         self.check_nothing_left()
