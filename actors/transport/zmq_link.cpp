@@ -10,19 +10,23 @@
 
 namespace charter::transport {
 
+constexpr std::chrono::seconds kAddressDeadline{3};
+
 ZmqTransport::ZmqTransport(zmq::context_t& context, RunKey key)
     : loop_(std::make_unique<Loop>(context, std::move(key))) {}
 ZmqTransport::~ZmqTransport() = default;
 
 LinkId ZmqTransport::bind(LinkOptions options, const std::string& address, LinkEvents events) {
-  // A listener closed a moment ago, here or in a process that was replaced, holds its address a
-  // little longer: libzmq closes in the background. The caller waits, not the socket thread.
-  for (int attempt = 0;; ++attempt) {
+  // A listener of ipc or tcp closed a moment ago holds its address a little longer, and longer on a
+  // busy machine: libzmq closes in the background. The caller waits, not the socket thread.
+  const auto deadline = std::chrono::steady_clock::now() + kAddressDeadline;
+  while (true) {
     try {
       return loop_->open(LinkEndpoint::Side::kBind, options, address, events);
     } catch (const std::runtime_error& error) {
       const bool in_use = std::string_view(error.what()).ends_with("ddress already in use");
-      if (!in_use || attempt == 10) throw;
+      if (!in_use || address.starts_with("inproc:") || std::chrono::steady_clock::now() > deadline)
+        throw;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
   }

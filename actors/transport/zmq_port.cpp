@@ -84,6 +84,17 @@ ZmqPort::ZmqPort(zmq::context_t& context, const RunKey& key, LinkEndpoint::Side 
       [this](uint64_t key, const Outgoing& frame) { emit(key, frame); }, now);
 }
 
+// An inproc name is free at once where its socket gives it up, and some time later where the socket
+// is only closed. What is on its way to the peers is not touched.
+ZmqPort::~ZmqPort() {
+  if (side_ != LinkEndpoint::Side::kBind || !inproc()) return;
+  try {
+    control_.unbind(address_);
+    data_.unbind(data_address_);
+  } catch (const zmq::error_t&) {  // the context is gone, and every name with it
+  }
+}
+
 void ZmqPort::bind(LinkOptions& options) {
   if (in_use(address_)) fail_address("bind", address_, "Address already in use");
   if (!inproc()) {

@@ -20,6 +20,9 @@ class ZmqPort {
   // Binds or connects. Throws std::runtime_error, one line with the address.
   ZmqPort(zmq::context_t& context, const RunKey& key, LinkEndpoint::Side side, LinkOptions options,
           std::string address, LinkEvents events, Time now);
+  ~ZmqPort();
+  ZmqPort(const ZmqPort&) = delete;
+  ZmqPort& operator=(const ZmqPort&) = delete;
 
   // Control first and all of it; then a bounded number of data messages, so that control is never
   // late.
