@@ -17,6 +17,7 @@
 #include "config/plan.hpp"
 #include "metrics/listen_address.hpp"
 #include "model/device.hpp"
+#include "model/input_error.hpp"
 #include "model/model_files.hpp"
 #include "model/safetensors.hpp"
 #include "store/ledger.hpp"
@@ -123,6 +124,24 @@ void check_context(const Start& start, const fs::path& file) {
         ", expected at most the " + std::to_string(longest) + " tokens of " + file.string());
 }
 
+// The model's texts in the run's format, in which a conversation can be written.
+std::unique_ptr<const actors::PolicyText> text_in_format(
+    const config::RunConfig& c, const fs::path& file,
+    const std::shared_ptr<const model::Tokenizer>& tokenizer) {
+  std::unique_ptr<const actors::PolicyText> text;
+  naming("models.policy_format", [&] {
+    try {
+      text = std::make_unique<const actors::PolicyText>(
+          tokenizer, actors::policy_template(c.models.policy_format,
+                                             model::load_chat_template(file), *tokenizer));
+      check_format(*text);
+    } catch (const model::InputError& error) {
+      throw std::runtime_error(file.string() + ": " + error.what());
+    }
+  });
+  return text;
+}
+
 // Every model in the run's format; what is encoded by one and read by another has one vocabulary.
 void check_models(Start& start) {
   const auto& c = start.config;
@@ -148,19 +167,10 @@ void check_models(Start& start) {
       throw std::runtime_error("models.pm_init: " + file.string() +
                                ": another tokenizer than that of models.base, expected the same: "
                                "the preference model reads the policy's tokens");
-    naming("models.policy_format", [&] {
-      try {
-        const actors::PolicyText text(
-            tokenizer, actors::policy_template(c.models.policy_format,
-                                               model::load_chat_template(file), *tokenizer));
-        check_format(text);
-        if (name != actors::weights_name(c, "helpful")) return;
-        start.warn(check_chain(text, c, start.data));
-        for (const auto& line : check_prompt_lengths(text, c, start.data)) start.warn(line);
-      } catch (const model::InputError& error) {
-        throw std::runtime_error(file.string() + ": " + error.what());
-      }
-    });
+    const auto text = text_in_format(c, file, tokenizer);
+    if (name != actors::weights_name(c, "helpful")) continue;
+    start.warn(check_chain(*text, c, start.data));
+    for (const auto& line : check_prompt_lengths(*text, c, start.data)) start.warn(line);
   }
 }
 
