@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <system_error>
 
 #include "store/ledger.hpp"
 
@@ -17,6 +19,41 @@ namespace {
     if (c == '\n') c = ' ';
   }
   throw LedgerError("ledger " + path + ": " + text);
+}
+
+// As a URI has it: what ends a path there is written as its number.
+std::string uri_path(const std::string& path) {
+  std::string text;
+  for (const char c : path) {
+    const bool special = c == '%' || c == '?' || c == '#';
+    text += special ? (c == '%' ? "%25" : c == '?' ? "%3f" : "%23") : std::string(1, c);
+  }
+  return text;
+}
+
+constexpr const char* kCopy = "ledger.sqlite";
+
+// A folder of our own with both files; it is removed with the last holder.
+std::shared_ptr<const std::filesystem::path> copy_beside_log(const std::filesystem::path& database,
+                                                             const std::filesystem::path& log) {
+  namespace fs = std::filesystem;
+  try {
+    std::string name = (fs::temp_directory_path() / "charter-ledger-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) fail(name, std::strerror(errno));
+    const std::shared_ptr<const fs::path> folder(new fs::path(name), [](const fs::path* path) {
+      std::error_code ignored;
+      fs::remove_all(*path, ignored);
+      delete path;
+    });
+    const fs::path copy = *folder / kCopy;
+    fs::copy_file(database, copy);
+    fs::copy_file(log, copy.string() + "-wal");
+    for (const char* end : {"", "-wal"})
+      fs::permissions(copy.string() + end, fs::perms::owner_read | fs::perms::owner_write);
+    return folder;
+  } catch (const fs::filesystem_error& error) {
+    fail(database.string(), "cannot be copied with its log to be read: " + error.code().message());
+  }
 }
 
 }  // namespace
@@ -72,18 +109,35 @@ std::string Query::text(int column) const {
 }
 
 Database::Database(const std::filesystem::path& path, bool read_only) : path_(path.string()) {
-  const int flags =
-      (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
-      SQLITE_OPEN_NOMUTEX;
+  open(path_, read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!read_only) return;
+  // The first read looks for the log.
+  const int code =
+      sqlite3_exec(handle_.get(), "SELECT 1 FROM sqlite_master LIMIT 1", nullptr, nullptr, nullptr);
+  const int kind = code & 0xff;
+  if (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY) open_at_rest();
+}
+
+void Database::open(const std::string& name, int flags) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path_.c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) {
     fail(path_, handle == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle));
   }
-  sqlite3_busy_timeout(handle,
-                       5000);  // a reader's recovery of the log can hold a lock for a moment
+  // A reader's recovery of the log can hold a lock for a moment.
+  sqlite3_busy_timeout(handle, 5000);
   sqlite3_extended_result_codes(handle, 1);
+}
+
+void Database::open_at_rest() {
+  if (has_writer(path_)) fail(path_, sqlite3_errmsg(handle_.get()));
+  const std::filesystem::path log = path_ + "-wal";
+  std::error_code none;
+  if (const auto size = std::filesystem::file_size(log, none); none || size == 0)
+    return open("file:" + uri_path(path_) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+  copy_ = copy_beside_log(path_, log);
+  open((*copy_ / kCopy).string(), SQLITE_OPEN_READWRITE);
 }
 
 Query Database::query(const std::string& sql) {

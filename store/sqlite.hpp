@@ -46,6 +46,10 @@ class Query {
 
 class Database {
  public:
+  // read_only: also where nothing can be written beside it (a read-only file system, another user's
+  // folder). Then a database without a log is read as it lies, and one with a log from a copy of
+  // both in the folder for temporary files: only SQLite's index of the log tells a live one, and
+  // nobody else can make that there.
   Database(const std::filesystem::path& path, bool read_only);
 
   [[nodiscard]] Query query(const std::string& sql);
@@ -78,9 +82,13 @@ class Database {
     std::string path;
     uint64_t device = 0, inode = 0;
   };
-  std::string path_;
   [[nodiscard]] static std::string displaced(const OpenFile& open);
   std::vector<OpenFile> files_;  // the database first
+  void open(const std::string& name, int flags);
+  void open_at_rest();
+
+  std::string path_;
+  std::shared_ptr<const std::filesystem::path> copy_;  // a folder that goes when it is closed
   std::unique_ptr<sqlite3, Close> handle_;
   std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };
