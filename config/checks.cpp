@@ -11,7 +11,10 @@ namespace {
 // Tokens that a short prompt, the turn markers and the requests around an answer take at the least.
 constexpr int64_t kPromptAllowance = 32;
 
+// With room for the endings of the files beside the directory (".targets.json").
 bool plain_file_name(const std::string& name) {
+  constexpr size_t kLongest = 200;
+  if (name.size() > kLongest) return false;
   if (name.empty() || name == "." || name == ".." || name.front() == '-') return false;
   return std::none_of(name.begin(), name.end(), [](unsigned char c) {
     return c == '/' || c == '\\' || c < 0x20 || c == 0x7f;
@@ -40,10 +43,11 @@ void check_combinations(const RunConfig& c,
     if (!holds) throw ConfigError(where(key) + ": " + key + ": " + message);
   };
   need(plain_file_name(c.run.name), "run.name",
-       "got " + value_text(c.run.name) + ", expected a plain file name, without '/'");
+       "got " + value_text(brief(c.run.name)) +
+           ", expected a plain file name of at most 200 bytes, without '/'");
   need(!c.run.root.empty(), "run.root", "is empty, expected a directory");
   need(host_and_port(c.metrics.address), "metrics.address",
-       "got " + value_text(c.metrics.address) + ", expected host:port, port 0 to 65535");
+       "got " + value_text(brief(c.metrics.address)) + ", expected host:port, port 0 to 65535");
   need(c.machine.transport != "inproc" || c.machine.placement == "single", "machine.transport",
        "\"inproc\" needs machine.placement = \"single\", got " + value_text(c.machine.placement));
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/schema.hpp"
+#include "config/value_text.hpp"
 
 namespace charter::config {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 // The candidate with the smallest distance, if that is small enough to be a slip of the hand.
 std::optional<std::string> nearest(const std::string& name,
                                    const std::vector<std::string>& candidates) {
+  constexpr size_t kLongest = 100;  // no slip of the hand, and the distance takes its square
+  if (name.size() > kLongest) return std::nullopt;
   std::optional<std::string> best;
   int best_distance = std::max<int>(2, static_cast<int>(name.size()) / 3) + 1;
   for (const std::string& candidate : candidates) {
@@ -73,7 +76,8 @@ std::string unknown_key(const std::string& section, const std::string& key) {
     if (name.section == section) here.push_back(name.key);
     if (name.section != section && name.key == key) elsewhere.push_back(name.full());
   }
-  const std::string what = (section.empty() ? key : section + "." + key) + ": unknown key; ";
+  const std::string what =
+      (section.empty() ? "" : section + ".") + key_text(key) + ": unknown key; ";
   if (const auto name = nearest(key, here))
     return what + "did you mean " + section + "." + *name + "?";
   if (!elsewhere.empty()) return what + "did you mean " + elsewhere.front() + "?";
@@ -82,7 +86,7 @@ std::string unknown_key(const std::string& section, const std::string& key) {
 }
 
 std::string unknown_section(const std::string& section) {
-  const std::string what = "[" + section + "]: unknown section; ";
+  const std::string what = "[" + key_text(section) + "]: unknown section; ";
   const std::vector<std::string> sections = section_names();
   if (const auto name = nearest(section, sections)) return what + "did you mean [" + *name + "]?";
   return what + "expected one of " + joined(sections);

@@ -63,9 +63,25 @@ void add_file(const toml::table& root, const std::string& source, Entries& entri
   }
 }
 
+// Tables in tables without end: the parser takes them, and goes down as deep to free them.
+void check_depth(const std::string& text, const std::string& source) {
+  constexpr auto kDeepest = 100;
+  int64_t line = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view row = std::string_view(text).substr(begin, end - begin);
+    const std::string_view key = row.substr(0, row.find_first_of("=#"));
+    ++line;
+    if (std::count(key.begin(), key.end(), '.') > kDeepest)
+      throw ConfigError(source + ":" + std::to_string(line) + ": a key of more than " +
+                        std::to_string(kDeepest) + " parts, expected section.key");
+    begin = end + 1;
+  }
+}
+
 // `tables` keeps the parsed overrides alive; the last of two overrides of one key wins.
 void add_override(const std::string& text, std::vector<toml::table>& tables, Entries& entries) {
-  const std::string where = "--set " + first_line(text);
+  const std::string where = "--set " + brief(first_line(text));
   const size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
   const size_t dot = name.find('.');
@@ -90,8 +106,8 @@ void add_override(const std::string& text, std::vector<toml::table>& tables, Ent
 }
 
 std::string type_of(const Entry& entry) {
-  if (entry.node == nullptr) return "the word " + value_text(entry.raw);
-  if (const auto* v = entry.node->as_string()) return "the string " + value_text(v->get());
+  if (entry.node == nullptr) return "the word " + value_text(brief(entry.raw));
+  if (const auto* v = entry.node->as_string()) return "the string " + value_text(brief(v->get()));
   if (const auto* v = entry.node->as_floating_point()) return "the number " + value_text(v->get());
   if (const auto* v = entry.node->as_integer()) return "the number " + std::to_string(v->get());
   if (const auto* v = entry.node->as_boolean()) return value_text(v->get());
@@ -182,11 +198,13 @@ struct Reader {
 RunConfig parse_config(const std::string& text, const std::string& source,
                        const std::vector<std::string>& overrides,
                        const std::string& default_model) {
+  check_depth(text, source);
   toml::table root;
   try {
     root = toml::parse(text, source);
   } catch (const toml::parse_error& error) {
-    throw ConfigError(at_line(source, error.source()) + ": " + first_line(error.description()));
+    throw ConfigError(at_line(source, error.source()) + ": " +
+                      brief(first_line(error.description())));
   }
   Entries entries;
   std::vector<toml::table> tables;

@@ -40,4 +40,20 @@ namespace charter::config {
   return text + "\"";
 }
 
+// The beginning of a text that may be of any length, for a message of one line.
+[[nodiscard]] inline std::string brief(const std::string& text) {
+  constexpr size_t kMost = 120;
+  if (text.size() <= kMost) return text;
+  size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // whole letters
+  return text.substr(0, end) + "...";
+}
+
+// A key as a message has it: control characters as TOML writes them.
+[[nodiscard]] inline std::string key_text(const std::string& key) {
+  const std::string quoted = value_text(brief(key));
+  const std::string inner = quoted.substr(1, quoted.size() - 2);
+  return key.empty() || inner != brief(key) ? quoted : inner;
+}
+
 }  // namespace charter::config

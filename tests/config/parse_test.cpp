@@ -176,8 +176,10 @@ TEST(ParseConfig, RefusesCombinationsThatCannotWork) {
       "run.toml:2: rl.pair_fraction: is 0, expected more with rl.online_pm = true: an online PM "
       "learns from those pairs");
   EXPECT_EQ(refusal("[rl]\npair_fraction = 0\nonline_pm = false\n"), "accepted");
-  EXPECT_EQ(refusal("[run]\nname = \"a/b\"\n"),
-            "run.toml:2: run.name: got \"a/b\", expected a plain file name, without '/'");
+  EXPECT_EQ(
+      refusal("[run]\nname = \"a/b\"\n"),
+      "run.toml:2: run.name: got \"a/b\", expected a plain file name of at most 200 bytes, without "
+      "'/'");
   EXPECT_EQ(
       refusal("[rl]\nmax_new_tokens = 2040\n"),
       "run.toml:2: rl.max_new_tokens: response + 32 of prompt = 2072 tokens, expected at most "
@@ -226,6 +228,60 @@ TEST(LoadConfig, NamesAFileThatIsMissing) {
     FAIL() << "accepted";
   } catch (const ConfigError& error) {
     EXPECT_STREQ(error.what(), "/nonexistent/run.toml: cannot read: No such file or directory");
+  }
+}
+
+// Files as people write them: taken, or one line with the line.
+TEST(ParseConfig, TakesOrRefusesPeoplesFilesWithOneLine) {
+  const auto nested = [](const std::string& open, const std::string& close, int depth) {
+    std::string text;
+    for (int i = 0; i < depth; ++i) text += open;
+    for (int i = 0; i < depth; ++i) text += close;
+    return text;
+  };
+  const struct {
+    std::string toml, expected;
+  } cases[] = {
+      {"", "accepted"},
+      {"# nothing\n", "accepted"},
+      {"\xEF\xBB\xBF[rl]\nupdates = 3\n", "accepted"},
+      {"[rl]\r\nupdates = 3\r\n", "accepted"},
+      {"rl.updates = 3\n", "accepted"},
+      {"rl = {updates = 3}\n", "accepted"},
+      {"[rl]\nupdates = 0x10\nbatch = 1_0\n", "accepted"},
+      {"[rl]\nupdates = 99999999999999999999\n", "run.toml:2: Error while parsing"},
+      {"[rl]\nlearning_rate = 1e400\n", "run.toml:2: Error while parsing"},
+      {"[rl]\nlearning_rate = 1.e-4\n", "run.toml:2: Error while parsing"},
+      {"[rl]\nlearning_rate = \"1e-4\"\n",
+       "run.toml:2: rl.learning_rate: got the string \"1e-4\", expected a number"},
+      {"[rl]\nkl_coef = nan\n",
+       "run.toml:2: rl.kl_coef: got the number nan, expected 0.0 to 100.0"},
+      {"[rl]\nlearning_rate = inf\n", "run.toml:2: rl.learning_rate: got the number inf"},
+      {"[rl]\nupdates = 8.0\n", "run.toml:2: rl.updates: got the number 8.0, expected a whole"},
+      {"[rl]\nupdates = [1]\n", "run.toml:2: rl.updates: got an array, expected a whole number"},
+      {"[lora]\nenabled = True\n", "run.toml:2: Error while parsing boolean"},
+      {"[lora]\nenabled = \"true\"\n", "run.toml:2: lora.enabled: got the string \"true\""},
+      {"[data]\npmp = 2024-01-01\n", "run.toml:2: data.pmp: got a date or time, expected a string"},
+      {"[rl]\nbatch = 1\nbatch = 2\n", "run.toml:3: Error while parsing"},
+      {"[rl]\nbatch = 1\n[lora]\n[rl]\n", "run.toml:4: Error while parsing"},
+      {"[[rl]]\nbatch = 1\n", "run.toml:1: rl: expected the section [rl]"},
+      {"[models]\nbase = \"C:\\models\\m.gguf\"\n", "run.toml:2: Error while parsing string"},
+      {"rl:\n  batch: 1\n", "run.toml:1: Error while parsing"},
+      {"{\"rl\": {\"batch\": 1}}", "run.toml:1: Error while parsing"},
+      {std::string("[rl]\n\0\0\n", 8), "run.toml:2: Error while parsing"},
+      {"[run]\nname = \"caf\xE9\"\n", "run.toml:2: "},
+      {"[rl]\n\"a\\nb\" = 1\n", "run.toml:2: rl.\"a\\u000Ab\": unknown key"},
+      {"[rl]\nupdates = " + nested("[", "]", 100000) + "\n", "run.toml:2: Error while parsing"},
+      {"[rl]\n[a" + nested(".a", "", 100000) + "]\n",
+       "run.toml:2: a key of more than 100 parts, expected section.key"},
+      {"[rl]\n" + std::string(300000, 'a') + " = 1\n", "run.toml:2: rl.aaa"},
+      {"[run]\nname = \"" + std::string(300000, 'a') + "\"\n", "run.toml:2: run.name: got \"aaa"},
+  };
+  for (const auto& c : cases) {
+    const std::string line = refusal(c.toml);
+    EXPECT_EQ(line.substr(0, c.expected.size()), c.expected) << c.toml.substr(0, 80);
+    EXPECT_EQ(line.find('\n'), std::string::npos) << c.toml.substr(0, 80);
+    EXPECT_LT(line.size(), 600u) << c.toml.substr(0, 80);
   }
 }
 
