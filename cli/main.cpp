@@ -1,4 +1,5 @@
 // charter: one binary, one subcommand a task. Exit codes: 0 done, 1 failed, 2 wrong usage.
+#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/standard_output.hpp"
 
 namespace {
 
@@ -31,10 +33,8 @@ void wait_passively(char** argv) {
   ::execv("/proc/self/exe", argv);  // returns only where /proc is missing: slower then, not wrong
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  wait_passively(argv);
+// The command, its help or its usage error; what it prints goes to std::cout.
+int run_command(int argc, char** argv) {
   CLI::App app{"Trains a language model by Constitutional AI.", "charter"};
   app.require_subcommand(1);
   app.fallthrough(false);
@@ -60,4 +60,21 @@ int main(int argc, char** argv) {
     std::cerr << "charter: " << first_line(error.what()) << "\n";
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  charter::cli::hold_standard_descriptors();
+  wait_passively(argv);
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error of writing, with its line
+  charter::cli::StandardOutput output;
+  const int code = run_command(argc, argv);
+  try {
+    output.finish();
+  } catch (const std::exception& error) {
+    if (code == 0) std::cerr << "charter: " << error.what() << "\n";
+    return code == 0 ? 1 : code;
+  }
+  return code;
 }

@@ -1,6 +1,7 @@
 // charter plan CONFIG: what a run will take, before it starts.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -52,16 +53,26 @@ std::string duration(double seconds) {
   return text;
 }
 
+// As printf, to standard output's stream, which knows whether it arrived.
+__attribute__((format(printf, 1, 2))) void print(const char* format, ...) {
+  char text[256];
+  va_list values;
+  va_start(values, format);
+  std::vsnprintf(text, sizeof(text), format, values);
+  va_end(values);
+  std::cout << text;
+}
+
 void print_row(const std::string& stage, double seconds, int64_t tokens, int64_t memory,
                int64_t disk) {
   constexpr double kGiB = 1 << 30;
-  std::printf("%-12s %12s %14lld %10.2f %10.2f\n", stage.c_str(), duration(seconds).c_str(),
-              static_cast<long long>(tokens), static_cast<double>(memory) / kGiB,
-              static_cast<double>(disk) / kGiB);
+  print("%-12s %12s %14lld %10.2f %10.2f\n", stage.c_str(), duration(seconds).c_str(),
+        static_cast<long long>(tokens), static_cast<double>(memory) / kGiB,
+        static_cast<double>(disk) / kGiB);
 }
 
 void print_table(const std::vector<config::StagePlan>& stages, double gflops) {
-  std::printf("%-12s %12s %14s %10s %10s\n", "stage", "time", "tokens", "mem GiB", "disk GiB");
+  print("%-12s %12s %14s %10s %10s\n", "stage", "time", "tokens", "mem GiB", "disk GiB");
   int64_t all_tokens = 0;
   for (const config::StagePlan& s : stages) {
     const auto& t = s.tokens;
@@ -71,8 +82,8 @@ void print_table(const std::vector<config::StagePlan>& stages, double gflops) {
   }
   const Totals t = totals(stages);
   print_row("all", t.seconds, all_tokens, t.memory_bytes, t.disk_bytes);
-  std::printf("at %.0f GFLOP/s measured here; answers at their longest, so mostly an upper bound\n",
-              gflops);
+  print("at %.0f GFLOP/s measured here; answers at their longest, so mostly an upper bound\n",
+        gflops);
 }
 
 // The start's own checks, as far as they concern this machine.
@@ -90,9 +101,9 @@ Checked check(const config::RunConfig& config) {
 }
 
 void print_checked(const Checked& checked) {
-  for (const auto& line : checked.findings.warnings) std::printf("warning: %s\n", line.c_str());
+  for (const auto& line : checked.findings.warnings) std::cout << "warning: " << line << "\n";
   if (!checked.refused.empty())
-    std::printf("charter run would refuse to start: %s\n", checked.refused.c_str());
+    std::cout << "charter run would refuse to start: " << checked.refused << "\n";
 }
 
 nlohmann::ordered_json as_json(const config::StagePlan& s) {
@@ -118,8 +129,8 @@ void run_plan(const PlanArguments& arguments) {
   const Checked checked = arguments.gflops > 0 ? Checked{} : check(config);
   if (!arguments.json) {
     print_table(stages, gflops);
-    std::printf("the snapshots of rl take up to %.1f MiB of shared memory\n",
-                static_cast<double>(snapshots) / (1 << 20));
+    print("the snapshots of rl take up to %.1f MiB of shared memory\n",
+          static_cast<double>(snapshots) / (1 << 20));
     return print_checked(checked);
   }
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();

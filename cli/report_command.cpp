@@ -32,10 +32,15 @@ void report_run(const ReportArguments& arguments) {
     return;
   }
   const auto path = arguments.out.empty() ? (run_dir / "report.html").string() : arguments.out;
-  OutputFile out(path);
-  out.stream() << report::render_html(data);
-  out.commit();
-  if (!out.is_stdout()) std::cout << path << "\n";
+  try {
+    OutputFile out(path);
+    out.stream() << report::render_html(data);
+    out.commit();
+    if (!out.is_stdout()) std::cout << path << "\n";
+  } catch (const std::runtime_error& error) {
+    if (!arguments.out.empty()) throw;
+    throw std::runtime_error(error.what() + std::string("; --out names another file"));
+  }
 }
 
 }  // namespace

@@ -21,6 +21,32 @@ TEST(Command, WrongUsageExitsWithTwo) {
   run_charter(scratch, "generate --precision fp3").expect_refused(2, "--precision");
 }
 
+// What is printed arrives, or the command fails with one line.
+TEST(Command, StandardOutputThatTakesNothingIsAnError) {
+  const Scratch scratch;
+  const std::string commands[] = {"--help",
+                                  "generate --help",
+                                  "config check " + kQuickstart,
+                                  "config check --json " + kQuickstart,
+                                  "config explain",
+                                  "config explain --json rl"};
+  const auto outcome = [&](const std::string& command) {
+    const int status = std::system((command + " 2>" + scratch.at("stderr")).c_str());
+    return Outcome{WEXITSTATUS(status), "", read_file(scratch.at("stderr"))};
+  };
+  for (const std::string& arguments : commands) {
+    const std::string command = "'" + binary() + "' " + arguments;
+    const std::string why = "standard output: cannot write: ";
+    outcome(command + " >/dev/full").expect_refused(1, why + "No space left on device");
+    outcome(command + " >&-").expect_refused(1, why + "Bad file descriptor");
+    // The pipe's only reader has gone before the command begins.
+    const std::string pipe = scratch.at("pipe");
+    outcome("( mkfifo " + pipe + " && exec 3<>" + pipe + " 4>" + pipe + " 3<&- && rm " + pipe +
+            " && " + command + " >&4 )")
+        .expect_refused(1, why + "Broken pipe");
+  }
+}
+
 TEST(Command, HelpNamesTheSubcommands) {
   const Scratch scratch;
   const Outcome help = run_charter(scratch, "--help");
