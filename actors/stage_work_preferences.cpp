@@ -95,7 +95,7 @@ Items pmp_work(const Maker& make) {
           feedback::draw_index(
               {.seed = make.seed(), .work_id = feedback::stable_hash(id), .round = 0}, 2) == 1;
       ComparisonWork work{.comparison_id = id,
-                          .prompt = feedback::render(feedback::single_turn(q.question)),
+                          .prompt = feedback::render(q.question),
                           .first = q.answers[swap ? worse : better].text,
                           .second = q.answers[swap ? better : worse].text,
                           .p_first = swap ? 0.0 : 1.0,

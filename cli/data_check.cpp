@@ -8,13 +8,11 @@ namespace {
 using Path = std::filesystem::path;
 
 template <class Row>
-std::string describe(const feedback::Loaded<Row>& data, const char* why_skipped) {
+std::string describe(const feedback::Loaded<Row>& data, const std::string& more = "") {
   const auto counts = actors::count_splits(data.rows);
-  std::string text = std::to_string(counts.total()) + " rows, " + std::to_string(counts.held_out) +
-                     " of them held out";
-  if (data.skipped > 0)
-    text += "; " + std::to_string(data.skipped) + " skipped (" + why_skipped + ")";
-  return text;
+  const std::string skipped = data.skipped.text();
+  return std::to_string(counts.total()) + " rows, " + std::to_string(counts.held_out) +
+         " of them held out" + more + (skipped.empty() ? "" : "; " + skipped);
 }
 
 // One file after the other into `data`; what each holds becomes a line where the key names a file.
@@ -39,7 +37,7 @@ class Reader {
     file(key, configured, own, [&](const Path& path) {
       auto loaded = feedback::load_prompts(path);
       counts = actors::count_splits(loaded.rows);
-      auto text = describe(loaded, "repeated or without a human turn");
+      auto text = describe(loaded);
       rows = std::move(loaded.rows);
       return text;
     });
@@ -49,7 +47,7 @@ class Reader {
     file(key, configured, own, [&](const Path& path) {
       const auto loaded = feedback::load_comparisons(path);
       counts = actors::count_splits(loaded.rows);
-      return describe(loaded, "a tie, an empty answer or no common prompt");
+      return describe(loaded);
     });
   }
 
@@ -88,7 +86,11 @@ RunData read_data(const config::RunConfig& config, const Path& authored) {
     data.counts.pmp = actors::count_splits(loaded.rows);
     data.counts.pmp_pairs =
         actors::count_pmp_pairs(loaded.rows, static_cast<uint64_t>(config.run.seed));
-    return describe(loaded, "without an answer");
+    // Rows without pairs would leave the pre-training out without a word.
+    return describe(loaded, data.counts.pmp_pairs > 0
+                                ? "; " + std::to_string(data.counts.pmp_pairs) + " pairs"
+                                : "; no pairs: no question to train on has two different answers "
+                                  "of different score");
   });
   read.comparisons("helpfulness", d.helpfulness, "preferences/helpfulness.jsonl",
                    data.counts.helpfulness);

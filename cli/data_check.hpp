@@ -19,8 +19,8 @@ struct RunData {
   std::vector<feedback::CritiqueExample> critique_examples;
   std::vector<feedback::PromptRow> red_team, helpful;
   actors::DataCounts counts;
-  // One a data.* key that names a file: "data.pmp: FILE: 1060 rows, 95 of them held out; 12 skipped
-  // (...)".
+  // One a data.* key that names a file: "data.red_team: FILE: 1060 rows, 95 of them held out; 12
+  // skipped: 12 repeated (lines ...)".
   std::vector<std::string> lines;
 };
 

@@ -7,8 +7,10 @@
 namespace charter::cli {
 
 InputRows::InputRows(const std::string& path) : file(path == "-" ? "standard input" : path) {
-  const std::string text = path == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {})
-                                       : feedback::read_text(file);
+  const std::string text =
+      path == "-"
+          ? feedback::text_of_bytes(file, std::string(std::istreambuf_iterator<char>(std::cin), {}))
+          : feedback::read_text(file);
   rows = feedback::json_rows(file, text);
 }
 
@@ -23,6 +25,10 @@ void InputRows::require_text(const char* key) const {
 nlohmann::json InputRows::id(size_t row) const {
   const auto found = rows[row].value.find("id");
   return found == rows[row].value.end() ? nlohmann::json(row) : *found;
+}
+
+std::string InputRows::place(size_t row) const {
+  return file.string() + ":" + std::to_string(rows[row].line);
 }
 
 std::string json_line(const nlohmann::ordered_json& value) {

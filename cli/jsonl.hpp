@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "feedback/text_file.hpp"
+#include "feedback/json_rows.hpp"
 
 namespace charter::cli {
 
@@ -25,6 +25,7 @@ struct InputRows {
 
   // The row's "id" as it stands, or its number from 0.
   [[nodiscard]] nlohmann::json id(size_t row) const;
+  [[nodiscard]] std::string place(size_t row) const;  // "FILE:LINE"
 };
 
 // One line of JSON. Bytes that are not UTF-8 become U+FFFD.

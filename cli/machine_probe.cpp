@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-#include "feedback/text_file.hpp"
+#include "feedback/json_rows.hpp"
 #include "model/gguf.hpp"
 #include "model/gguf_model.hpp"
 #include "model/model_config.hpp"

@@ -27,7 +27,7 @@ void add_data_lines(const store::Ledger& ledger, std::vector<std::string>& out) 
   std::set<std::string> seen;  // each start says it again
   for (const auto& event : ledger.events(kEventsRead)) {
     const auto& text = event.text;
-    if (!text.starts_with("data.") || text.find(" skipped (") == std::string::npos) continue;
+    if (!text.starts_with("data.") || text.find(" skipped: ") == std::string::npos) continue;
     if (seen.insert(text).second) out.push_back(text);
   }
 }

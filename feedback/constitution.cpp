@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "feedback/text_file.hpp"
+#include "feedback/json_rows.hpp"
 
 namespace charter::feedback {
 namespace {

@@ -8,7 +8,15 @@ namespace {
 constexpr std::string_view kSpace = " \t\r\n";
 
 std::string_view marker(Role role) {
-  return role == Role::kHuman ? kHumanMarker : kAssistantMarker;
+  switch (role) {
+    case Role::kHuman:
+      return kHumanMarker;
+    case Role::kAssistant:
+      return kAssistantMarker;
+    case Role::kSystem:
+      break;
+  }
+  return kSystemMarker;
 }
 
 struct MarkerAt {
@@ -18,6 +26,7 @@ struct MarkerAt {
 };
 
 MarkerAt next_marker(std::string_view text, std::size_t from) {
+  if (from == 0 && text.starts_with(kSystemMarker)) return {0, kSystemMarker.size(), Role::kSystem};
   const std::size_t human = text.find(kHumanMarker, from);
   const std::size_t assistant = text.find(kAssistantMarker, from);
   if (human == std::string_view::npos && assistant == std::string_view::npos) return {};
@@ -63,8 +72,7 @@ Conversation parse(std::string_view text) {
 
 Conversation parse_prompt(std::string_view text) {
   if (trim(text).empty()) throw std::runtime_error("prompt is empty");
-  const bool transcript = text.starts_with(kHumanMarker) || text.starts_with(kAssistantMarker);
-  if (!transcript) return single_turn(trim(text));
+  if (next_marker(text, 0).begin != 0) return single_turn(trim(text));
   Conversation turns = parse(text);
   if (turns.back().role == Role::kAssistant && turns.back().text.empty()) turns.pop_back();
   if (turns.empty() || turns.back().role != Role::kHuman) {

@@ -1,6 +1,7 @@
 // Conversations and their plain rendering, the "procedure format": every turn is
 // "\n\nHuman: <text>" or "\n\nAssistant: <text>" (Bai et al. 2022, arXiv 2212.08073, and its
-// repository; hh-rlhf uses the same bytes). Texts are UTF-8 without the space after the colon.
+// repository; hh-rlhf uses the same bytes). A system turn, which stands only first, is written
+// "\n\nSystem: <text>". Texts are UTF-8 without the space after the colon.
 #pragma once
 
 #include <string>
@@ -11,8 +12,9 @@ namespace charter::feedback {
 
 inline constexpr std::string_view kHumanMarker = "\n\nHuman:";
 inline constexpr std::string_view kAssistantMarker = "\n\nAssistant:";
+inline constexpr std::string_view kSystemMarker = "\n\nSystem:";
 
-enum class Role { kHuman, kAssistant };
+enum class Role { kHuman, kAssistant, kSystem };
 
 struct Turn {
   Role role = Role::kHuman;
@@ -33,9 +35,9 @@ using Conversation = std::vector<Turn>;
 // render() + "\n\nAssistant:"; a response is appended as " " + text.
 [[nodiscard]] std::string render_prompt(const Conversation& prompt);
 
-// Inverse of render() on texts without markers. White space around a turn's text is dropped.
-// A trailing bare "\n\nAssistant:" is a turn with an empty text.
-// Throws std::runtime_error if the text does not begin with a marker.
+// Inverse of render() on trimmed texts without markers. White space around a turn's text is
+// dropped; a system marker counts only at the beginning. A trailing bare "\n\nAssistant:" is a turn
+// with an empty text. Throws std::runtime_error if the text does not begin with a marker.
 [[nodiscard]] Conversation parse(std::string_view text);
 
 // One human turn, or a transcript if the text begins with a marker; a bare "\n\nAssistant:" at its

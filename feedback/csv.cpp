@@ -1,5 +1,8 @@
 #include "feedback/csv.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "feedback/conversation.hpp"
 #include "feedback/text_file.hpp"
 
@@ -71,8 +74,11 @@ class Reader {
 }  // namespace
 
 std::optional<std::size_t> CsvTable::column(std::string_view name) const {
+  const auto same = [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  };
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i] == name) return i;
+    if (std::equal(columns[i].begin(), columns[i].end(), name.begin(), name.end(), same)) return i;
   }
   return std::nullopt;
 }
@@ -81,7 +87,9 @@ CsvTable parse_csv(const std::filesystem::path& file, std::string_view text) {
   Reader reader(file, text);
   reader.skip_comments();
   CsvTable table;
-  for (const std::string& field : reader.row().fields) table.columns.emplace_back(trim(field));
+  const CsvRow header = reader.row();
+  table.line = header.line;
+  for (const std::string& field : header.fields) table.columns.emplace_back(trim(field));
   while (!reader.at_end()) {
     CsvRow row = reader.row();
     if (row.fields.size() == 1 && trim(row.fields[0]).empty()) continue;

@@ -16,9 +16,11 @@ struct CsvRow {
 };
 
 struct CsvTable {
+  std::int64_t line = 1;             // of the header
   std::vector<std::string> columns;  // trimmed header
   std::vector<CsvRow> rows;          // each has as many fields as the header
 
+  // Without regard to case.
   [[nodiscard]] std::optional<std::size_t> column(std::string_view name) const;
 };
 

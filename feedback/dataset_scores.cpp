@@ -1,5 +1,6 @@
 #include <charconv>
 #include <map>
+#include <variant>
 
 #include "feedback/dataset_files.hpp"
 #include "feedback/posts_xml.hpp"
@@ -21,23 +22,35 @@ std::int64_t integer_of(const Path& file, const XmlRow& row, std::string_view at
   return value;
 }
 
-PmpQuestion from_json(const JsonRow& row) {
+using Result = std::variant<PmpQuestion, Skip>;
+
+Result from_json(const JsonRow& row) {
+  if (row.value.empty()) return Skip::kEmpty;
+  for (const char* key : {"question", "answers"}) {
+    if (!row.value.contains(key)) fail_keys(row, key, "question and answers");
+  }
+  Read question = prompt_of(read_conversation(row, "question"));
+  if (const Skip* why = std::get_if<Skip>(&question)) return *why;
+  if (!row.has("answers")) return Skip::kNoAnswer;
   PmpQuestion out;
   out.id = id_of_row(row);
-  out.question = row.nonempty_text("question");
-  out.split = split_of_row(row, normalized(out.question));
+  out.question = std::get<Conversation>(std::move(question));
+  out.split = split_of_row(row, normalized(out.question.back().text));
   for (const nlohmann::json& item : row.array("answers")) {
     const JsonRow answer{row.file, row.line, item, row.number};
     if (!item.is_object()) fail(*row.file, row.line, "key 'answers': expected objects");
-    out.answers.push_back({answer.nonempty_text("text"), answer.integer("votes"),
-                           answer.has("accepted") && answer.boolean("accepted")});
+    ScoredAnswer scored{answer_text(answer, "text"), answer.integer("votes"),
+                        answer.has("accepted") && answer.boolean("accepted")};
+    if (!scored.text.empty()) out.answers.push_back(std::move(scored));
   }
-  if (out.answers.empty()) fail(*row.file, row.line, "key 'answers' is empty");
+  if (out.answers.empty()) return Skip::kNoAnswer;
   return out;
 }
 
 struct Question {
+  std::int64_t line = 0;
   PmpQuestion row;
+  Read question = Skip::kEmpty;
   std::string accepted;
 };
 
@@ -58,7 +71,9 @@ Loaded<PmpQuestion> from_posts(const Path& file) {
     Question& question = questions[id];
     question.accepted = row.get("AcceptedAnswerId");
     question.row.id = line_id(file, id);
-    question.row.question = std::string(trim(row.get("Title"))) + "\n\n" + body;
+    question.line = row.line;
+    question.question =
+        prompt_of(read_conversation(std::string(trim(row.get("Title"))) + "\n\n" + body));
     question.row.split = split_of(question.row.id);
     question.row.source = LabelSource::kHuman;
   });
@@ -71,8 +86,11 @@ Loaded<PmpQuestion> from_posts(const Path& file) {
       if (!answer.text.empty()) question.row.answers.push_back(std::move(answer));
     }
     if (question.row.answers.empty()) {
-      ++out.skipped;
+      out.skipped.add(Skip::kNoAnswer, question.line);
+    } else if (const Skip* why = std::get_if<Skip>(&question.question)) {
+      out.skipped.add(*why, question.line);
     } else {
+      question.row.question = std::get<Conversation>(std::move(question.question));
       out.rows.push_back(std::move(question.row));
     }
   }
@@ -83,17 +101,21 @@ Loaded<PmpQuestion> from_posts(const Path& file) {
 
 Loaded<PmpQuestion> load_pmp(const std::filesystem::path& file) {
   Loaded<PmpQuestion> out;
-  if (file.extension() == ".xml") {
+  if (extension_of(file) == ".xml") {
     out = from_posts(file);
   } else {
-    const std::string text = read_text(file);
     UniqueIds ids;
-    for (const JsonRow& row : json_rows(file, text)) {
-      out.rows.push_back(from_json(row));
+    for (const JsonRow& row : json_file_rows(file, "JSON rows, or by the file's name Posts.xml")) {
+      Result result = from_json(row);
+      if (const Skip* why = std::get_if<Skip>(&result)) {
+        out.skipped.add(*why, row.line);
+        continue;
+      }
+      out.rows.push_back(std::get<PmpQuestion>(std::move(result)));
       ids.add(file, row.line, out.rows.back().id);
     }
   }
-  if (out.rows.empty()) fail(file, 0, "holds no question with an answer");
+  if (out.rows.empty()) fail(file, 0, "holds no question with an answer: " + out.skipped.text());
   return out;
 }
 

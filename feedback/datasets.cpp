@@ -38,6 +38,7 @@ std::vector<std::pair<std::size_t, std::size_t>> pmp_pairs(const PmpQuestion& qu
   std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t i = 0; i < question.answers.size(); ++i) {
     for (std::size_t j = i + 1; j < question.answers.size(); ++j) {
+      if (question.answers[i].text == question.answers[j].text) continue;
       const std::int64_t gap = pmp_score(question.answers[i]) - pmp_score(question.answers[j]);
       if (gap > 0) pairs.emplace_back(i, j);
       if (gap < 0) pairs.emplace_back(j, i);

@@ -3,8 +3,12 @@
 // expected" (rows of a JSON array or of a table are named by the line they begin on), on a missing,
 // empty, truncated or malformed file.
 //
-// Splits: a file's own "split" key ("train", "held_out") if it has one; else by a hash of the id,
-// or of the context where several rows share one, 10 % held out; always the same.
+// Texts are read as transcript.hpp says, and a null is as an absent key. Rows that are well-formed
+// and teach nothing are skipped and counted; a file of nothing else is refused.
+//
+// Splits: a file's own "split" key if it has one ("train"; "held_out", "test" or "validation");
+// else by a hash of the id, or of the context where several rows share one, 10 % held out; always
+// the same.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +20,7 @@
 #include <vector>
 
 #include "feedback/conversation.hpp"
+#include "feedback/skipped.hpp"
 
 namespace charter::feedback {
 
@@ -51,34 +56,36 @@ struct ScoredAnswer {
 
 struct PmpQuestion {
   std::string id;
-  std::string question;
+  Conversation question;
   std::vector<ScoredAnswer> answers;  // at least 1
   Split split = Split::kTrain;
   LabelSource source = LabelSource::kAuthored;
 };
 
-// Rows that were well-formed but unusable (a tie, no common prompt, a duplicate) are counted.
 template <class Row>
 struct Loaded {
   std::vector<Row> rows;
-  std::int64_t skipped = 0;
+  Skipped skipped;
 };
 
-// Own JSONL {id, prompt, split, topic}; instruction JSON [{instruction, input, output}] (prompt =
-// instruction, then "\n\n" + input); CSV with column goal, forbidden_prompt, prompt or objective;
-// .txt, one a line; hh-rlhf (.jsonl, .jsonl.gz: the first human turn). Duplicates are skipped
-// (compared without case and punctuation).
+// JSON rows {id, prompt, split, topic}, prompt a text or a list of messages; {messages} (up to the
+// last turn of the user if it ends there, else the first); instruction JSON [{instruction, input,
+// output}] (prompt = instruction, then "\n\n" + input); CSV with a column goal, forbidden_prompt,
+// prompt or objective; .txt, one a line; rows of comparisons (the first human turn). Duplicates are
+// skipped (compared without case and punctuation).
 [[nodiscard]] Loaded<PromptRow> load_prompts(const std::filesystem::path& file);
 
 // Several files as one, duplicates across files skipped too.
 [[nodiscard]] Loaded<PromptRow> load_prompts(const std::vector<std::filesystem::path>& files);
 
-// Own JSONL {id, prompt, chosen, rejected, split} (authored); hh-rlhf .jsonl or .jsonl.gz {chosen,
-// rejected} (human; rows whose transcripts do not share the prompt, or whose answers are equal or
-// empty, are skipped); PandaLM JSON (human: majority of annotators, no ties, split by context).
+// JSON rows {id, prompt, chosen, rejected, split} (authored), each of the three a text or a list of
+// messages, where chosen and rejected are answers or whole conversations that begin with the
+// prompt; without prompt, as in hh-rlhf, whole conversations alone (human; skipped where they do
+// not share what was asked); PandaLM JSON (human: majority of annotators, split by context). Rows
+// with equal or empty answers are skipped.
 [[nodiscard]] Loaded<ComparisonRow> load_comparisons(const std::filesystem::path& file);
 
-// Own JSONL {id, question, answers: [{text, votes, accepted}], split} (authored) or a Stack
+// JSON rows {id, question, answers: [{text, votes, accepted}], split} (authored) or a Stack
 // Exchange Posts.xml (human; questions without answers are skipped; HTML becomes plain text).
 [[nodiscard]] Loaded<PmpQuestion> load_pmp(const std::filesystem::path& file);
 
@@ -86,8 +93,8 @@ struct Loaded {
 // accepted bonus) if votes < 0.
 [[nodiscard]] std::int64_t pmp_score(const ScoredAnswer& answer);
 
-// Pairs (better, worse) of answer indices with different scores, at most max_pairs, drawn without
-// replacement by (seed, question id).
+// Pairs (better, worse) of indices of different answers with different scores, at most max_pairs,
+// drawn without replacement by (seed, question id).
 [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> pmp_pairs(
     const PmpQuestion& question, std::size_t max_pairs = 10, std::uint64_t seed = 0);
 

@@ -1,6 +1,6 @@
 #include "feedback/fewshot.hpp"
 
-#include "feedback/text_file.hpp"
+#include "feedback/transcript.hpp"
 
 namespace charter::feedback {
 namespace {
@@ -12,11 +12,21 @@ constexpr std::string_view kCritique = "\n\nCritique:";
 constexpr std::string_view kRevisionRequest = "\n\nRevisionRequest:";
 constexpr std::string_view kRevision = "\n\nRevision:";
 
+Conversation prompt_of_row(const JsonRow& row) {
+  const Read read = read_conversation(row, "prompt");
+  if (const Skip* why = std::get_if<Skip>(&read))
+    fail(*row.file, row.line, std::string("key 'prompt': the row is ") + name(*why));
+  const auto& turns = std::get<Conversation>(read);
+  if (turns.back().role != Role::kHuman)
+    fail(*row.file, row.line, "key 'prompt' does not end on a human turn");
+  return turns;
+}
+
 CritiqueExample from_row(const JsonRow& row) {
   const auto append = [&row](std::string* text, std::string_view marker, const char* key) {
     *text += std::string(marker) + " " + row.nonempty_text(key);
   };
-  std::string conversation = render(parse_prompt(row.text("prompt")));
+  std::string conversation = render(prompt_of_row(row));
   append(&conversation, kAssistantMarker, "response");
   std::string critique;
   append(&critique, kCritiqueRequest, "critique_request");
@@ -56,7 +66,7 @@ std::string single_text(const Path& file, const nlohmann::json& item, const char
 std::vector<CritiqueExample> load_critique_examples(const std::filesystem::path& file) {
   const std::string text = read_text(file);
   std::vector<CritiqueExample> examples;
-  if (file.extension() == ".json") {
+  if (extension_of(file) == ".json") {
     const nlohmann::json root = parse_json(file, text);
     if (!root.is_array()) fail(file, 1, "expected an array of texts");
     for (const auto& item : root) {
@@ -65,14 +75,7 @@ std::vector<CritiqueExample> load_critique_examples(const std::filesystem::path&
     }
     return examples;
   }
-  for (const JsonRow& row : json_rows(file, text)) {
-    try {
-      examples.push_back(from_row(row));
-    } catch (const std::runtime_error& error) {
-      if (std::string_view(error.what()).starts_with(file.string())) throw;
-      fail(file, row.line, error.what());
-    }
-  }
+  for (const JsonRow& row : json_rows(file, text)) examples.push_back(from_row(row));
   return examples;
 }
 
@@ -81,12 +84,7 @@ std::vector<FeedbackExample> load_feedback_examples(const std::filesystem::path&
   std::vector<FeedbackExample> examples;
   for (const JsonRow& row : json_rows(file, text)) {
     FeedbackExample example;
-    try {
-      example.prompt = parse_prompt(row.text("prompt"));
-    } catch (const std::runtime_error& error) {
-      if (std::string_view(error.what()).starts_with(file.string())) throw;
-      fail(file, row.line, error.what());
-    }
+    example.prompt = prompt_of_row(row);
     const bool paper = row.has("corrects");
     example.chosen = paper ? single_text(file, row.value, "corrects") : row.nonempty_text("chosen");
     example.rejected =

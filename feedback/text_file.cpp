@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -36,81 +37,47 @@ std::string read_all(const std::filesystem::path& file, gzFile handle) {
   }
 }
 
-const char* type_name(const nlohmann::json& value) { return value.type_name(); }
+struct Kind {
+  std::string_view beginning;  // of the file
+  const char* name;
+  const char* remedy;
+};
+constexpr std::string_view kPandas =
+    "python3 -c 'import pandas; pandas.read_parquet(\"F\").to_json(\"F.jsonl\", "
+    "orient=\"records\", "
+    "lines=True)'";
+constexpr Kind kOtherKinds[] = {
+    {"PAR1", "a Parquet file", kPandas.data()},
+    {"ARROW1", "an Arrow file",
+     "python3 -c 'import pandas; pandas.read_feather(\"F\").to_json("
+     "\"F.jsonl\", orient=\"records\", lines=True)'"},
+    {"\xFF\xFE", "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+    {"\xFE\xFF", "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+    {"PK\x03\x04", "a ZIP archive", "unzip, or of a spreadsheet \"save as CSV\""},
+    {"7z\xBC\xAF\x27\x1C", "a 7z archive", "7z x"},
+    {"\xFD"
+     "7zXZ",
+     "xz", "unxz"},
+    {"\x1F\x8B", "gzip", "gunzip"},  // from a pipe: a file is unpacked before
+    {"BZh", "bzip2", "bunzip2"},
+    {"\x28\xB5\x2F\xFD", "zstd", "unzstd"},
+    {"SQLite format 3", "an SQLite database", "sqlite3 -json"},
+    {"%PDF-", "a PDF", "pdftotext"},
+    {"version https://git-lfs", "a pointer of Git LFS and not the file itself", "git lfs pull"},
+};
 
-const nlohmann::json& member(const JsonRow& row, const char* key) {
-  const auto at = row.value.find(key);
-  if (at == row.value.end()) fail(*row.file, row.line, "key '" + std::string(key) + "' is missing");
-  return *at;
-}
-
-[[noreturn]] void wrong_type(const JsonRow& row, const char* key, const nlohmann::json& value,
-                             const char* expected) {
-  fail(*row.file, row.line,
-       "key '" + std::string(key) + "' is a " + type_name(value) + ", expected " + expected);
-}
-
-JsonRow parse_row(const std::filesystem::path& file, std::string_view text, std::int64_t line) {
-  JsonRow row{&file, line, parse_json(file, text, line), line};
-  if (!row.value.is_object()) {
-    fail(file, line, std::string("row is a ") + type_name(row.value) + ", expected an object");
-  }
-  return row;
-}
-
-// End of the JSON value that begins at `begin` inside an array: the top-level comma or bracket.
-std::size_t element_end(std::string_view text, std::size_t begin) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = begin; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      if (c == '"') quoted = false;
-      continue;
-    }
-    if (c == '"') quoted = true;
-    if (depth == 0 && (c == ',' || c == ']')) return i;
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-  }
-  return std::string_view::npos;
-}
-
-std::vector<JsonRow> array_rows(const std::filesystem::path& file, std::string_view text,
-                                std::size_t open) {
-  std::vector<JsonRow> rows;
-  std::size_t begin = open + 1;
-  std::int64_t line = line_of(text, begin);
-  while (true) {
-    const std::size_t first = text.find_first_not_of(" \t\r\n", begin);
-    const std::size_t end = first == std::string_view::npos ? first : element_end(text, first);
-    if (end == std::string_view::npos) {
-      fail(file, line_of(text, text.size()), "file ends inside the JSON array");
-    }
-    line += std::count(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                       text.begin() + static_cast<std::ptrdiff_t>(first), '\n');
-    if (text[first] == ']' && rows.empty()) return rows;
-    rows.push_back(parse_row(file, text.substr(first, end - first), line));
-    rows.back().number = static_cast<std::int64_t>(rows.size());
-    if (text[end] == ']') return rows;
-    line += std::count(text.begin() + static_cast<std::ptrdiff_t>(first),
-                       text.begin() + static_cast<std::ptrdiff_t>(end), '\n');
-    begin = end + 1;
+// What holds no text is named before its bytes are called malformed.
+void refuse_other_kinds(const std::filesystem::path& file, std::string_view bytes) {
+  for (const Kind& kind : kOtherKinds) {
+    if (bytes.starts_with(kind.beginning))
+      fail(file, 0,
+           std::string("is ") + kind.name + ", expected text; to convert it: " + kind.remedy);
   }
 }
 
-std::vector<JsonRow> line_rows(const std::filesystem::path& file, std::string_view text) {
-  std::vector<JsonRow> rows;
-  std::int64_t number = 0;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
-    ++number;
-    if (!trim(line).empty()) rows.push_back(parse_row(file, line, number));
-    begin = end + 1;
-  }
-  return rows;
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
 }
 
 }  // namespace
@@ -126,18 +93,34 @@ void expect_file(const std::filesystem::path& file) {
 
 std::string read_text(const std::filesystem::path& file) {
   expect_file(file);
+  errno = 0;
   GzHandle handle(gzopen(file.c_str(), "rb"), gzclose);
   if (!handle) fail(file, 0, std::string("cannot read: ") + std::strerror(errno));
   std::string text = read_all(file, handle.get());
-  if (file.extension() == ".gz" && gzdirect(handle.get()) != 0) {
+  if (lower(file.extension().string()) == ".gz" && gzdirect(handle.get()) != 0) {
     fail(file, 0, "is not gzip, though its name says so");
   }
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
-  if (trim(text).empty()) fail(file, 0, "is empty");
-  if (const std::size_t at = find_invalid_utf8(text); at != std::string::npos) {
-    fail(file, line_of(text, at), "byte " + std::to_string(at) + " is not UTF-8");
+  return text_of_bytes(file, std::move(text));
+}
+
+std::string text_of_bytes(const std::filesystem::path& file, std::string bytes) {
+  refuse_other_kinds(file, bytes);
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.erase(0, 3);
+  if (trim(bytes).empty()) fail(file, 0, "is empty");
+  if (const std::size_t at = find_invalid_utf8(bytes); at != std::string::npos) {
+    fail(file, line_of(bytes, at),
+         "byte " + std::to_string(at) +
+             " is not UTF-8; to convert a file of Windows: iconv -f "
+             "WINDOWS-1252 -t UTF-8");
   }
-  return text;
+  return bytes;
+}
+
+std::string extension_of(const std::filesystem::path& file) {
+  const std::string name = lower(file.filename().string());
+  const std::filesystem::path plain =
+      name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
+  return plain.extension().string();
 }
 
 std::size_t find_invalid_utf8(std::string_view text) {
@@ -170,60 +153,6 @@ std::size_t find_invalid_utf8(std::string_view text) {
 std::int64_t line_of(std::string_view text, std::size_t offset) {
   const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(offset, text.size()));
   return 1 + std::count(text.begin(), end, '\n');
-}
-
-std::string JsonRow::text(const char* key) const {
-  const nlohmann::json& value = member(*this, key);
-  if (!value.is_string()) wrong_type(*this, key, value, "a string");
-  return value.get<std::string>();
-}
-
-std::string JsonRow::nonempty_text(const char* key) const {
-  const std::string raw = text(key);
-  const std::string_view trimmed = trim(raw);
-  if (trimmed.empty()) fail(*file, line, "key '" + std::string(key) + "' is empty");
-  return std::string(trimmed);
-}
-
-std::string JsonRow::text_or(const char* key, const char* fallback) const {
-  return has(key) ? text(key) : fallback;
-}
-
-std::int64_t JsonRow::integer(const char* key) const {
-  const nlohmann::json& value = member(*this, key);
-  if (!value.is_number_integer()) wrong_type(*this, key, value, "an integer");
-  return value.get<std::int64_t>();
-}
-
-bool JsonRow::boolean(const char* key) const {
-  const nlohmann::json& value = member(*this, key);
-  if (!value.is_boolean()) wrong_type(*this, key, value, "true or false");
-  return value.get<bool>();
-}
-
-const nlohmann::json& JsonRow::array(const char* key) const {
-  const nlohmann::json& value = member(*this, key);
-  if (!value.is_array()) wrong_type(*this, key, value, "an array");
-  return value;
-}
-
-std::vector<JsonRow> json_rows(const std::filesystem::path& file, std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  const bool array = first != std::string_view::npos && text[first] == '[';
-  std::vector<JsonRow> rows = array ? array_rows(file, text, first) : line_rows(file, text);
-  if (rows.empty()) fail(file, 0, "holds no row");
-  return rows;
-}
-
-nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text,
-                          std::int64_t first_line) {
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;
-    fail(file, first_line + line_of(text, offset) - 1,
-         "malformed JSON at byte " + std::to_string(error.byte) + " of the row");
-  }
 }
 
 }  // namespace charter::feedback

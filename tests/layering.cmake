@@ -93,6 +93,7 @@ set(tested_elsewhere
   "rl/ppo_batch.cpp rl/ppo_trainer_test.cpp"
   "rl/ppo_plan.cpp rl/ppo_trainer_test.cpp"
   "feedback/preference_model.cpp feedback/pm_trainer_test.cpp"
+  "feedback/skipped.cpp feedback/transcript_test.cpp"
   "feedback/dataset_comparisons.cpp feedback/datasets_test.cpp"
   "feedback/dataset_prompts.cpp feedback/datasets_test.cpp"
   "feedback/dataset_scores.cpp feedback/datasets_test.cpp"

@@ -103,8 +103,9 @@ TEST(DataSupply, APreferenceModelWithoutPairsIsRefused) {
 
 TEST(DataSupply, QuestionsWithOneAnswerMakeNoPairs) {
   const auto question = [](feedback::Split split, std::vector<int64_t> votes) {
-    feedback::PmpQuestion q{.id = "q", .question = "Why?", .answers = {}, .split = split};
-    for (int64_t v : votes) q.answers.push_back({.text = "A", .votes = v});
+    feedback::PmpQuestion q{
+        .id = "q", .question = feedback::single_turn("Why?"), .answers = {}, .split = split};
+    for (int64_t v : votes) q.answers.push_back({.text = "A" + std::to_string(v), .votes = v});
     return q;
   };
   using enum feedback::Split;

@@ -188,8 +188,11 @@ TEST_F(ReportBuilder, LabelSourcesCountLearnedWorkThatLeavesNoRecord) {
 }
 
 TEST_F(ReportBuilder, NotesSayWhatWasLeftOutOrCut) {
-  ledger_.add_event("info", "data.pmp: Posts.xml: 9 rows, 1 of them held out; 3 skipped (why)");
-  ledger_.add_event("info", "data.pmp: Posts.xml: 9 rows, 1 of them held out; 3 skipped (why)");
+  for (int start = 0; start < 2; ++start) {
+    ledger_.add_event("info",
+                      "data.pmp: Posts.xml: 9 rows, 1 of them held out; 3 skipped: 3 without an "
+                      "answer (lines 1, 2, 3)");
+  }
   ledger_.add_event("info", "data.helpful: h.json: 9 rows, 1 of them held out");
   version("pmp", 1, 1, {{"pairs", 4}, {"cut", 3}});
   version("pmp", 1, 2, {{"pairs", 4}, {"cut", 0}});

@@ -19,10 +19,10 @@ TEST(DatasetFiles, InstructionsAndInputsJoinWithABlankLine) {
   const auto prompt = [&file](const char* json) {
     return instruction_prompt({&file, 3, nlohmann::json::parse(json)});
   };
-  EXPECT_EQ(prompt(R"({"instruction": "a ", "input": "b"})"), "a\n\nb");
-  EXPECT_EQ(prompt(R"({"instruction": " ", "input": "b"})"), "b");
-  EXPECT_EQ(prompt(R"({"instruction": "a"})"), "a");
-  EXPECT_THROW((void)prompt(R"({"instruction": "", "input": ""})"), std::runtime_error);
+  EXPECT_EQ(prompt(R"({"instruction": "a ", "input": "b"})"), Read(single_turn("a\n\nb")));
+  EXPECT_EQ(prompt(R"({"instruction": " ", "input": "b"})"), Read(single_turn("b")));
+  EXPECT_EQ(prompt(R"({"instruction": "a"})"), Read(single_turn("a")));
+  EXPECT_EQ(prompt(R"({"instruction": "", "input": null})"), Read(Skip::kEmpty));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ TEST(Prompts, OwnRowsKeepIdTopicAndSplit) {
                       "\n");
   const auto loaded = load_prompts(file.path());
   ASSERT_EQ(loaded.rows.size(), 1u);  // the second differs in case and punctuation alone
-  EXPECT_EQ(loaded.skipped, 1);
+  EXPECT_EQ(loaded.skipped.total(), 1);
   EXPECT_EQ(loaded.rows[0].id, "r1");
   EXPECT_EQ(loaded.rows[0].prompt, single_turn("How?"));
   EXPECT_EQ(loaded.rows[0].split, Split::kHeldOut);
@@ -50,7 +50,7 @@ TEST(Prompts, TablesAndLinesAreReadAndDeduplicatedAcrossFiles) {
   const TempFile txt("b.txt", "do x y!\n\nDo w\n");
   const auto loaded = load_prompts(std::vector{csv.path(), txt.path()});
   ASSERT_EQ(loaded.rows.size(), 3u);
-  EXPECT_EQ(loaded.skipped, 1);
+  EXPECT_EQ(loaded.skipped.total(), 1);
   EXPECT_EQ(loaded.rows[2].id, "b-3");
 }
 
@@ -67,16 +67,20 @@ TEST(Prompts, BadFilesGiveOneLine) {
                        kPrompts),
             "p.jsonl:2: id 'a' is used twice");
   EXPECT_EQ(load_error("p.jsonl", "", kPrompts), "p.jsonl: is empty");
-  EXPECT_EQ(load_error("p.jsonl", "{\"id\": \"a\"}", kPrompts),
-            "p.jsonl:1: key 'prompt' is missing");
+  EXPECT_EQ(
+      load_error("p.jsonl", "{\"id\": \"a\"}", kPrompts),
+      "p.jsonl:1: key 'prompt' is missing, expected prompt, messages, instruction, or chosen and "
+      "rejected; the row has id");
   EXPECT_EQ(load_error("p.jsonl", "{\"prompt\": 3}", kPrompts),
             "p.jsonl:1: key 'prompt' is a number, expected a string");
   EXPECT_EQ(load_error("p.jsonl", "{\"prompt\": \"\"}", kPrompts),
-            "p.jsonl:1: key 'prompt': prompt is empty");
-  EXPECT_EQ(load_error("p.jsonl", "{\"prompt\": \"a\", \"split\": \"dev\"}", kPrompts),
-            "p.jsonl:1: key 'split' is 'dev', expected 'train' or 'held_out'");
+            "p.jsonl: no row holds a usable prompt: 1 skipped: 1 empty (line 1)");
+  EXPECT_EQ(
+      load_error("p.jsonl", "{\"prompt\": \"a\", \"split\": \"dev\"}", kPrompts),
+      "p.jsonl:1: key 'split' is 'dev', expected 'train', or 'held_out', 'test' or 'validation'");
   EXPECT_EQ(load_error("p.csv", "a,b\n1,2\n", kPrompts),
-            "p.csv:1: expected a column goal, forbidden_prompt, prompt or objective");
+            "p.csv:1: expected a column goal, forbidden_prompt, prompt or objective, separated by "
+            "commas; the header has a, b");
 }
 
 TEST(Comparisons, HhTranscriptsShareTheirPrompt) {
@@ -90,7 +94,7 @@ TEST(Comparisons, HhTranscriptsShareTheirPrompt) {
       "\n");
   const auto loaded = load_comparisons(file.path());
   ASSERT_EQ(loaded.rows.size(), 1u);
-  EXPECT_EQ(loaded.skipped, 2);
+  EXPECT_EQ(loaded.skipped.total(), 2);
   EXPECT_EQ(loaded.rows[0].prompt, single_turn("a"));
   EXPECT_EQ(loaded.rows[0].chosen, "b");
   EXPECT_EQ(loaded.rows[0].rejected, "c");
@@ -108,7 +112,7 @@ TEST(Comparisons, PandaLmTakesTheMajorityAndDropsTies) {
                                     ",\n" + row(1, 1, 1) + "]");
   const auto loaded = load_comparisons(file.path());
   ASSERT_EQ(loaded.rows.size(), 2u);
-  EXPECT_EQ(loaded.skipped, 2);
+  EXPECT_EQ(loaded.skipped.total(), 2);
   EXPECT_EQ(loaded.rows[0].chosen, "y");
   EXPECT_EQ(loaded.rows[1].chosen, "x");
   EXPECT_EQ(loaded.rows[0].split, loaded.rows[1].split);  // one context
@@ -116,11 +120,12 @@ TEST(Comparisons, PandaLmTakesTheMajorityAndDropsTies) {
 
 TEST(Comparisons, BadFilesGiveOneLine) {
   EXPECT_EQ(load_error("c.jsonl", R"({"id": "a", "prompt": "p", "chosen": "x"})", kComparisons),
-            "c.jsonl:1: key 'rejected' is missing");
-  EXPECT_EQ(
-      load_error("c.jsonl", R"({"chosen": "x", "rejected": "y"})", kComparisons),
-      "c.jsonl:1: key 'chosen': transcript begins with \"x\", expected two newlines and \"Human:\" "
-      "or \"Assistant:\"");
+            "c.jsonl:1: key 'rejected' is missing, expected chosen and rejected with or without "
+            "prompt, or instruction, response1, response2 and annotator1; the row has chosen, id, "
+            "prompt");
+  EXPECT_EQ(load_error("c.jsonl", R"({"chosen": "x", "rejected": "y"})", kComparisons),
+            "c.jsonl:1: key 'chosen': expected a transcript that begins with \"Human:\" or "
+            "\"Assistant:\", since the row has no prompt");
   EXPECT_EQ(load_error("c.jsonl.gz", "nonsense", kComparisons),
             "c.jsonl.gz: is not gzip, though its name says so");
 }
@@ -135,17 +140,25 @@ TEST(Pmp, ScoresVotesAsThePaper) {
 }
 
 TEST(Pmp, PairsAreBetterFirstWithoutTiesAndAtMostTen) {
-  PmpQuestion question{"q", "Q", {{"a", 0}, {"b", 7}, {"c", 7}}};
+  PmpQuestion question{"q", single_turn("Q"), {{"a", 0}, {"b", 7}, {"c", 7}}};
   EXPECT_EQ(pmp_pairs(question),
             (std::vector<std::pair<std::size_t, std::size_t>>{{1, 0}, {2, 0}}));
   question.answers.clear();
-  for (int k = 0; k < 6; ++k) question.answers.push_back({"x", (1 << k) - 1});  // 15 pairs
+  for (int k = 0; k < 6; ++k)
+    question.answers.push_back(
+        {std::string(1, static_cast<char>('a' + k)), (1 << k) - 1});  // 15 pairs
   const auto pairs = pmp_pairs(question);
   EXPECT_EQ(pairs.size(), 10u);
   EXPECT_EQ(std::set(pairs.begin(), pairs.end()).size(), 10u);
   for (const auto& [better, worse] : pairs) EXPECT_GT(better, worse);  // votes rise with the index
   EXPECT_EQ(pmp_pairs(question), pairs);
   EXPECT_NE(pmp_pairs(question, 10, 1), pairs);
+}
+
+TEST(Pmp, AnswersThatAreEqualMakeNoPair) {
+  const PmpQuestion question{"q", single_turn("Q"), {{"a", 7}, {"a", 0}, {"b", 7}}};
+  // Of the three pairs one has equal texts (0, 1) and one equal votes (0, 2).
+  EXPECT_EQ(pmp_pairs(question), (std::vector<std::pair<std::size_t, std::size_t>>{{2, 1}}));
 }
 
 TEST(Pmp, PostsBecomeQuestionsWithTheirAnswers) {
@@ -158,8 +171,8 @@ TEST(Pmp, PostsBecomeQuestionsWithTheirAnswers) {
       "<row Id=\"4\" PostTypeId=\"1\" Title=\"U?\" Body=\"b\" />\n</posts>");
   const auto loaded = load_pmp(file.path());
   ASSERT_EQ(loaded.rows.size(), 1u);
-  EXPECT_EQ(loaded.skipped, 1);  // no answer
-  EXPECT_EQ(loaded.rows[0].question, "T?\n\nB");
+  EXPECT_EQ(loaded.skipped.total(), 1);  // no answer
+  EXPECT_EQ(loaded.rows[0].question, single_turn("T?\n\nB"));
   ASSERT_EQ(loaded.rows[0].answers.size(), 2u);
   EXPECT_EQ(loaded.rows[0].answers[0].votes, 5);
   EXPECT_TRUE(loaded.rows[0].answers[1].accepted);
@@ -167,7 +180,7 @@ TEST(Pmp, PostsBecomeQuestionsWithTheirAnswers) {
 
 TEST(Pmp, BadFilesGiveOneLine) {
   EXPECT_EQ(load_error("q.jsonl", R"({"id": "a", "question": "q", "answers": []})", kPmp),
-            "q.jsonl:1: key 'answers' is empty");
+            "q.jsonl: holds no question with an answer: 1 skipped: 1 without an answer (line 1)");
   EXPECT_EQ(
       load_error("q.jsonl", R"({"question": "q", "answers": [{"text": "t", "votes": "3"}]})", kPmp),
       "q.jsonl:1: key 'votes' is a string, expected an integer");
@@ -191,7 +204,7 @@ TEST(ShippedData, LoadsWithTheNumbersTheStagesNeed) {
     if (!std::filesystem::exists(config_path(name))) GTEST_SKIP() << "no " << name;
     const auto loaded = load_prompts(config_path(name));
     EXPECT_GE(loaded.rows.size(), count) << name;
-    EXPECT_EQ(loaded.skipped, 0) << name;
+    EXPECT_EQ(loaded.skipped.total(), 0) << name;
   }
   if (!std::filesystem::exists(config_path("preferences/pmp.jsonl"))) GTEST_SKIP() << "no pmp";
   const auto pmp = load_pmp(config_path("preferences/pmp.jsonl"));
@@ -205,7 +218,7 @@ TEST(ShippedData, LoadsWithTheNumbersTheStagesNeed) {
   EXPECT_EQ(helpful.rows[0].source, LabelSource::kAuthored);
   const auto harmless = config_path("preferences/harmlessness_eval.jsonl");
   if (!std::filesystem::exists(harmless)) GTEST_SKIP() << "no harmlessness_eval";
-  EXPECT_EQ(load_comparisons(harmless).skipped, 0);
+  EXPECT_EQ(load_comparisons(harmless).skipped.total(), 0);
 }
 
 }  // namespace

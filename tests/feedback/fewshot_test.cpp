@@ -29,7 +29,7 @@ TEST(Fewshot, ErrorsNameTheLine) {
             "f.jsonl:2: key 'critique_request' is missing");
   const TempFile empty("f.jsonl", "{\"prompt\": \" \", \"chosen\": \"a\", \"rejected\": \"b\"}\n");
   EXPECT_EQ(error_of([&] { (void)load_feedback_examples(empty.path()); }),
-            "f.jsonl:1: prompt is empty");
+            "f.jsonl:1: key 'prompt': the row is empty");
 }
 
 TEST(Fewshot, TheShippedFilesLoad) {

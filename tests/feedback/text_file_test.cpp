@@ -45,7 +45,9 @@ TEST(TextFile, RefusesWhatItCannotReadInFull) {
 }
 
 TEST(TextFile, RefusesBytesThatAreNotUtf8) {
-  EXPECT_EQ(read_error("a.txt", "ok\nb\xFF"), "a.txt:2: byte 4 is not UTF-8");
+  EXPECT_EQ(
+      read_error("a.txt", "ok\nb\xFF"),
+      "a.txt:2: byte 4 is not UTF-8; to convert a file of Windows: iconv -f WINDOWS-1252 -t UTF-8");
   constexpr std::size_t kNone = std::string_view::npos;
   EXPECT_EQ(find_invalid_utf8("a\u00e9\u20ac\U0001F600"), kNone);
   EXPECT_EQ(find_invalid_utf8("a\xC3"), 1u);             // cut
@@ -55,42 +57,33 @@ TEST(TextFile, RefusesBytesThatAreNotUtf8) {
   EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0u);  // past U+10FFFF
 }
 
-TEST(TextFile, RowsKnowTheirLine) {
-  const std::filesystem::path file = "r";
-  const auto lines = json_rows(file, "{\"a\": 1}\n\n{\"a\": 2}\n");
-  ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[1].line, 3);
-  const auto array = json_rows(file, "[\n {\"a\": [1, \"]\"]},\n\n {\"a\": 2}\n]\n");
-  ASSERT_EQ(array.size(), 2u);
-  EXPECT_EQ(array[0].line, 2);
-  EXPECT_EQ(array[1].line, 4);
-  EXPECT_EQ(array[1].integer("a"), 2);
+TEST(TextFile, NamesKindsThatHoldNoText) {
+  for (const auto& [bytes, kind] : std::vector<std::pair<std::string, std::string>>{
+           {std::string("PAR1\0\1", 6),
+            "is a Parquet file, expected text; to convert it: python3 "},
+           {"ARROW1", "is an Arrow file"},
+           {std::string("\xFF\xFE{\0", 4), "is UTF-16, expected text; to convert it: iconv"},
+           {"PK\x03\x04", "is a ZIP archive"},
+           {"7z\xBC\xAF\x27\x1C", "is a 7z archive"},
+           {"\x28\xB5\x2F\xFD", "is zstd"},
+           {"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"}}) {
+    EXPECT_TRUE(read_error("a.jsonl", bytes).starts_with("a.jsonl: " + kind)) << kind;
+  }
 }
 
-TEST(TextFile, MalformedRowsAreNamed) {
-  const std::filesystem::path file = "r";
-  const auto error = [&file](std::string_view text) {
-    return error_of([&] { (void)json_rows(file, text); });
-  };
-  EXPECT_TRUE(error("{\"a\": 1}\n{\"a\": \n").starts_with("r:2: malformed JSON"));
-  EXPECT_EQ(error("7\n"), "r:1: row is a number, expected an object");
-  EXPECT_EQ(error("[\n{\"a\": 1},\n"), "r:3: file ends inside the JSON array");
-  EXPECT_TRUE(error("[\n{\"a\": 1},\n{\"a\" 2}]").starts_with("r:3: malformed JSON"));
-  EXPECT_EQ(error("[]"), "r: holds no row");
+TEST(TextFile, ReadsBytesFromElsewhereAsAFile) {
+  EXPECT_EQ(text_of_bytes("standard input", "\xEF\xBB\xBFone\n"), "one\n");
+  EXPECT_EQ(error_of([] { (void)text_of_bytes("standard input", gzip("one\n")); }),
+            "standard input: is gzip, expected text; to convert it: gunzip");
+  EXPECT_EQ(error_of([] { (void)text_of_bytes("standard input", "a\n\xFF"); }).substr(0, 40),
+            "standard input:2: byte 2 is not UTF-8; t");
 }
 
-TEST(TextFile, WrongTypesAreNamed) {
-  const std::filesystem::path file = "r";
-  const auto rows = json_rows(file, "{\"a\": 1, \"b\": \" \", \"c\": \"x\"}");
-  const auto error = [&rows](auto call) { return error_of([&] { call(rows[0]); }); };
-  EXPECT_EQ(error([](const JsonRow& r) { (void)r.text("a"); }),
-            "r:1: key 'a' is a number, expected a string");
-  EXPECT_EQ(error([](const JsonRow& r) { (void)r.nonempty_text("b"); }), "r:1: key 'b' is empty");
-  EXPECT_EQ(error([](const JsonRow& r) { (void)r.integer("c"); }),
-            "r:1: key 'c' is a string, expected an integer");
-  EXPECT_EQ(error([](const JsonRow& r) { (void)r.boolean("a"); }),
-            "r:1: key 'a' is a number, expected true or false");
-  EXPECT_EQ(error([](const JsonRow& r) { (void)r.array("z"); }), "r:1: key 'z' is missing");
+TEST(TextFile, AnExtensionIsWithoutCaseAndWithoutGzip) {
+  EXPECT_EQ(extension_of("a/B.CSV"), ".csv");
+  EXPECT_EQ(extension_of("a.csv.GZ"), ".csv");
+  EXPECT_EQ(extension_of("a.gz"), "");
+  EXPECT_EQ(extension_of("a"), "");
 }
 
 }  // namespace
