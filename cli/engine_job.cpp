@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -13,11 +14,75 @@
 #include "actors/kept_model.hpp"
 #include "cli/environment.hpp"
 #include "cli/machine_probe.hpp"
+#include "cli/output_file.hpp"
 #include "cli/row_prompt.hpp"
 #include "model/packed_model.hpp"
 #include "model/transformer.hpp"
 
 namespace charter::cli {
+namespace {
+
+// Runs all requests; calls done(i, completion of requests[i]) in their order. Ids are set here.
+void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,
+                  const std::function<void(size_t, const model::Completion&)>& done) {
+  const size_t count = requests.size();
+  for (size_t i = 0; i < count; ++i) {
+    requests[i].id = i;
+    job.engine->submit(std::move(requests[i]));
+  }
+  // Completions come as they finish; rows are written in the order they were read.
+  std::vector<std::optional<model::Completion>> waiting(count);
+  size_t next = 0;
+  while (!job.engine->idle()) {
+    for (model::Completion& completion : job.engine->step()) {
+      waiting[completion.id] = std::move(completion);
+    }
+    for (; next < count && waiting[next]; ++next) {
+      done(next, *waiting[next]);
+      waiting[next].reset();
+    }
+  }
+  if (next != count) {
+    throw std::logic_error("engine is idle after " + std::to_string(next) + " of " +
+                           std::to_string(count) + " rows");
+  }
+}
+
+// One line: tokens and tokens/s of prefill and decode, prefix hit rate, seconds, peak memory.
+std::string stats_line(const EngineJob& job, size_t rows, double seconds) {
+  const model::EngineStats& s = job.engine->stats();
+  const auto rate = [](int64_t part, double whole) {
+    return whole > 0 ? static_cast<double>(part) / whole : 0.0;
+  };
+  return json_line(
+      {{"rows", rows},
+       {"prefill_tokens", s.prefill_tokens},
+       {"prefill_tokens_per_second", rate(s.prefill_tokens, s.prefill_seconds)},
+       {"decode_tokens", s.decode_tokens},
+       {"decode_tokens_per_second", rate(s.decode_tokens, s.decode_seconds)},
+       {"prefix_hit_rate", rate(s.prefix_hit_tokens, static_cast<double>(s.prefix_lookup_tokens))},
+       {"load_seconds", job.load_seconds},
+       {"run_seconds", seconds},
+       {"peak_memory_bytes", peak_memory_bytes()}});
+}
+
+// Says on standard error that rows have no answer. Returns how many have one.
+size_t count_answers(const InputRows& input, const std::vector<RowRequest>& rows) {
+  std::string first;
+  size_t refused = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].refusal.empty() || refused++ > 0) continue;
+    first = input.place(i) + ": " + rows[i].refusal;
+  }
+  if (refused == rows.size()) throw std::runtime_error(first);
+  if (refused > 0) {
+    std::cerr << first << "; " << refused << " of " << rows.size()
+              << " rows have no answer, the others go on\n";
+  }
+  return rows.size() - refused;
+}
+
+}  // namespace
 
 void add_engine_options(CLI::App& command, EngineArguments& a) {
   command.add_option("--model", a.model, "GGUF file or directory; default CHARTER_MODEL");
@@ -71,46 +136,39 @@ EngineJob load_engine(const EngineArguments& arguments, const InputRows& input) 
   return job;
 }
 
-void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,
-                  const std::function<void(size_t, const model::Completion&)>& done) {
-  const size_t count = requests.size();
-  for (size_t i = 0; i < count; ++i) {
-    requests[i].id = i;
-    job.engine->submit(std::move(requests[i]));
+void answer_rows(
+    const EngineArguments& arguments, EngineJob& job, const InputRows& input,
+    std::vector<RowRequest> rows,
+    const std::function<nlohmann::ordered_json(size_t, const model::Completion&)>& answer) {
+  std::vector<model::GenerationRequest> requests;
+  std::vector<size_t> row_of;
+  requests.reserve(count_answers(input, rows));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].refusal.empty()) continue;
+    requests.push_back(std::move(rows[i].request));
+    row_of.push_back(i);
   }
-  // Completions come as they finish; rows are written in the order they were read.
-  std::vector<std::optional<model::Completion>> waiting(count);
-  size_t next = 0;
-  while (!job.engine->idle()) {
-    for (model::Completion& completion : job.engine->step()) {
-      waiting[completion.id] = std::move(completion);
+  OutputFile output(arguments.out);
+  size_t written = 0;
+  const auto write_refusals = [&](size_t end) {
+    for (; written < end; ++written) {
+      output.stream() << json_line({{"id", input.id(written)}, {"error", rows[written].refusal}})
+                      << "\n";
     }
-    for (; next < count && waiting[next]; ++next) {
-      done(next, *waiting[next]);
-      waiting[next].reset();
-    }
-  }
-  if (next != count) {
-    throw std::logic_error("engine is idle after " + std::to_string(next) + " of " +
-                           std::to_string(count) + " rows");
-  }
-}
-
-std::string stats_line(const EngineJob& job, size_t rows, double seconds) {
-  const model::EngineStats& s = job.engine->stats();
-  const auto rate = [](int64_t part, double whole) {
-    return whole > 0 ? static_cast<double>(part) / whole : 0.0;
   };
-  return json_line(
-      {{"rows", rows},
-       {"prefill_tokens", s.prefill_tokens},
-       {"prefill_tokens_per_second", rate(s.prefill_tokens, s.prefill_seconds)},
-       {"decode_tokens", s.decode_tokens},
-       {"decode_tokens_per_second", rate(s.decode_tokens, s.decode_seconds)},
-       {"prefix_hit_rate", rate(s.prefix_hit_tokens, static_cast<double>(s.prefix_lookup_tokens))},
-       {"load_seconds", job.load_seconds},
-       {"run_seconds", seconds},
-       {"peak_memory_bytes", peak_memory_bytes()}});
+  const auto start = std::chrono::steady_clock::now();
+  run_requests(job, std::move(requests), [&](size_t k, const model::Completion& completion) {
+    write_refusals(row_of[k]);
+    // At once: a row took its time, and whoever reads a pipe waits for it.
+    output.stream() << json_line(answer(row_of[k], completion)) << std::endl;
+    ++written;
+  });
+  write_refusals(rows.size());
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  output.commit();
+  if (arguments.stats)
+    (output.is_stdout() ? std::cerr : std::cout)
+        << stats_line(job, rows.size(), seconds.count()) << "\n";
 }
 
 }  // namespace charter::cli

@@ -53,11 +53,19 @@ struct EngineJob {
 // has no chat template, or one that does not parse, when a row is a conversation.
 [[nodiscard]] EngineJob load_engine(const EngineArguments& arguments, const InputRows& input);
 
-// Runs all requests; calls done(i, completion of requests[i]) in their order. Ids are set here.
-void run_requests(EngineJob& job, std::vector<model::GenerationRequest> requests,
-                  const std::function<void(size_t, const model::Completion&)>& done);
+// One row as the engine takes it, or the reason why it cannot.
+struct RowRequest {
+  model::GenerationRequest request;
+  std::string refusal;  // empty: there is none
+};
 
-// One line: tokens and tokens/s of prefill and decode, prefix hit rate, seconds, peak memory.
-[[nodiscard]] std::string stats_line(const EngineJob& job, size_t rows, double seconds);
+// Runs the rows' requests and writes a line for every row to --out in their order: answer(i,
+// completion), or {"id", "error"} for a row that was refused, which standard error says too. Then
+// the statistics. Throws std::runtime_error "FILE:LINE: ..." of the first row, with nothing
+// written, when all are refused.
+void answer_rows(
+    const EngineArguments& arguments, EngineJob& job, const InputRows& input,
+    std::vector<RowRequest> rows,
+    const std::function<nlohmann::ordered_json(size_t, const model::Completion&)>& answer);
 
 }  // namespace charter::cli

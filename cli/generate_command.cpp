@@ -1,12 +1,10 @@
-// charter generate: {id?, prompt or messages} in, {id, text, tokens, logprobs, finish} out.
+// charter generate: {id?, prompt or messages} in, {id, text, tokens, logprobs, finish} out, or {id,
+// error} for a row that the context does not hold.
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <iostream>
 #include <memory>
 
 #include "cli/commands.hpp"
 #include "cli/engine_job.hpp"
-#include "cli/output_file.hpp"
 #include "cli/row_prompt.hpp"
 #include "feedback/counter_rng.hpp"
 #include "model/sampler.hpp"
@@ -42,29 +40,23 @@ void run_generate(const GenerateArguments& arguments) {
   const InputRows input(arguments.engine.in);
   require_prompts(input);
   EngineJob job = load_engine(arguments.engine, input);
-  std::vector<model::GenerationRequest> requests(input.rows.size());
-  for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].prompt = encode_prompt(job, input.rows[i], 1);
-    requests[i].sampling = arguments.sampling;
-    add_stops(job, input.rows[i], requests[i].sampling);
-    requests[i].sampling.seed = feedback::draw_bits({.seed = arguments.seed, .work_id = i});
+  std::vector<RowRequest> rows(input.rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    model::GenerationRequest& request = rows[i].request;
+    request.prompt = encode_prompt(job, input.rows[i]);
+    rows[i].refusal = too_long(job, request.prompt, 1);
+    request.sampling = arguments.sampling;
+    add_stops(job, input.rows[i], request.sampling);
+    request.sampling.seed = feedback::draw_bits({.seed = arguments.seed, .work_id = i});
   }
-  OutputFile output(arguments.engine.out);
-  const auto start = std::chrono::steady_clock::now();
-  run_requests(job, std::move(requests), [&](size_t i, const model::Completion& c) {
-    output.stream() << json_line({{"id", input.id(i)},
-                                  {"text", c.text},
-                                  {"tokens", c.tokens},
-                                  {"logprobs", c.logprobs},
-                                  {"finish", name(c.finish)}})
-                    << "\n";
-  });
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  output.commit();
-  if (arguments.engine.stats) {
-    (output.is_stdout() ? std::cerr : std::cout)
-        << stats_line(job, input.rows.size(), seconds.count()) << "\n";
-  }
+  answer_rows(arguments.engine, job, input, std::move(rows),
+              [&input](size_t i, const model::Completion& c) -> nlohmann::ordered_json {
+                return {{"id", input.id(i)},
+                        {"text", c.text},
+                        {"tokens", c.tokens},
+                        {"logprobs", c.logprobs},
+                        {"finish", name(c.finish)}};
+              });
 }
 
 }  // namespace

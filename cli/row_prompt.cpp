@@ -15,14 +15,24 @@ constexpr const char* kConversation = "messages";
   feedback::fail(*row.file, row.line, model::one_line(why));
 }
 
+std::string with_article(const std::string& type) {
+  if (type == "null") return type;
+  return (type == "array" || type == "object" ? "an " : "a ") + type;
+}
+
 std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
   std::vector<model::ChatMessage> messages;
   for (const nlohmann::json& value : row.array(kConversation)) {
     const std::string where = "messages[" + std::to_string(messages.size()) + "]";
     const auto text = [&](const char* key) {
-      const auto found = value.is_object() ? value.find(key) : value.end();
-      if (found == value.end() || !found->is_string())
-        refuse(row, where + ": expected an object with the texts 'role' and 'content'");
+      if (!value.is_object())
+        refuse(row, where + " is " + with_article(value.type_name()) +
+                        ", expected an object with the texts 'role' and 'content'");
+      const auto found = value.find(key);
+      const std::string what = where + "." + key;
+      if (found == value.end()) refuse(row, what + " is missing, expected a text");
+      if (!found->is_string())
+        refuse(row, what + " is " + with_article(found->type_name()) + ", expected a text");
       return found->get<std::string>();
     };
     messages.push_back({.role = text("role"), .content = text("content")});
@@ -108,19 +118,18 @@ std::optional<ChatJob> chat_job(const InputRows& input, const std::string& named
   return job;
 }
 
-std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
-                                   int64_t reserve) {
-  std::vector<int32_t> tokens =
-      row.has(kConversation) ? encode_conversation(job, row) : encode_text(job, row);
-  const auto length = static_cast<int64_t>(tokens.size());
-  if (length + reserve > job.context) {
-    refuse(row, "prompt is " + std::to_string(length) + " tokens, expected at most " +
-                    std::to_string(std::max<int64_t>(0, job.context - reserve)) +
-                    ": the context is " + std::to_string(job.context) +
-                    (job.context == job.config.sliding_window ? ", the model's window" : "") +
-                    ", and " + std::to_string(reserve) + " more must fit");
-  }
-  return tokens;
+std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row) {
+  return row.has(kConversation) ? encode_conversation(job, row) : encode_text(job, row);
+}
+
+std::string too_long(const EngineJob& job, const std::vector<int32_t>& prompt, int64_t reserve) {
+  const auto length = static_cast<int64_t>(prompt.size());
+  if (length + reserve <= job.context) return "";
+  return "prompt is " + std::to_string(length) + " tokens, expected at most " +
+         std::to_string(std::max<int64_t>(0, job.context - reserve)) + ": the context is " +
+         std::to_string(job.context) +
+         (job.context == job.config.sliding_window ? ", the model's window" : "") + ", and " +
+         std::to_string(reserve) + " more must fit";
 }
 
 model::Before before_continuation(const EngineJob& job, const feedback::JsonRow& row,

@@ -24,10 +24,14 @@ void require_prompts(const InputRows& input);
                                               const model::Tokenizer& tokenizer);
 
 // Token ids of a row's prompt: a text after the begin-of-text token where the model wants one, a
-// conversation as its template has it. Throws std::runtime_error "FILE:LINE: ..." when it is empty,
-// the template raises, or it leaves no room for `reserve` tokens.
-[[nodiscard]] std::vector<int32_t> encode_prompt(const EngineJob& job, const feedback::JsonRow& row,
-                                                 int64_t reserve);
+// conversation as its template has it. Throws std::runtime_error "FILE:LINE: ..." when it is empty
+// or the template raises.
+[[nodiscard]] std::vector<int32_t> encode_prompt(const EngineJob& job,
+                                                 const feedback::JsonRow& row);
+
+// Why the context does not hold the prompt and `reserve` tokens more; "" when it does.
+[[nodiscard]] std::string too_long(const EngineJob& job, const std::vector<int32_t>& prompt,
+                                   int64_t reserve);
 
 // What the row's continuation follows, behind its prompt.
 [[nodiscard]] model::Before before_continuation(const EngineJob& job, const feedback::JsonRow& row,

@@ -1,15 +1,13 @@
-// charter score: {id?, prompt or messages, continuation} in, {id, logprob, tokens, logprobs} out.
-// Prompt and continuation are tokenized apart, so that a continuation's score does not depend on
-// how its first characters would merge with the prompt's last.
+// charter score: {id?, prompt or messages, continuation} in, {id, logprob, tokens, logprobs} out,
+// or {id, error} for a row that the context does not hold. Prompt and continuation are tokenized
+// apart, so that a continuation's score does not depend on how its first characters would merge
+// with the prompt's last.
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <iostream>
 #include <memory>
 #include <numeric>
 
 #include "cli/commands.hpp"
 #include "cli/engine_job.hpp"
-#include "cli/output_file.hpp"
 #include "cli/row_prompt.hpp"
 
 namespace charter::cli {
@@ -20,21 +18,20 @@ struct ScoreArguments {
   double temperature = 1.0;
 };
 
-model::GenerationRequest request_of(const EngineJob& job, const feedback::JsonRow& row,
-                                    double temperature) {
-  model::GenerationRequest request;
+RowRequest request_of(const EngineJob& job, const feedback::JsonRow& row, double temperature) {
+  RowRequest result;
+  model::GenerationRequest& request = result.request;
   // An answer of a conversation is what somebody wrote: "<|im_end|>" in it is text, as it is in a
   // message. A prompt's continuation is text as it stands, like the prompt.
   const bool answer = row.has("messages");
   const std::string continuation = row.text("continuation");
   if (continuation.empty()) feedback::fail(*row.file, row.line, "key 'continuation' is empty");
-  // What of the continuation's tokens must fit is known only behind the prompt.
-  request.prompt = encode_prompt(job, row, 0);
+  request.prompt = encode_prompt(job, row);
   request.continuation = job.tokenizer->encode(continuation, /*parse_special=*/!answer,
                                                before_continuation(job, row, request.prompt));
-  request.prompt = encode_prompt(job, row, static_cast<int64_t>(request.continuation.size()));
   request.sampling.temperature = temperature;
-  return request;
+  result.refusal = too_long(job, request.prompt, static_cast<int64_t>(request.continuation.size()));
+  return result;
 }
 
 void run_score(const ScoreArguments& arguments) {
@@ -42,26 +39,17 @@ void run_score(const ScoreArguments& arguments) {
   require_prompts(input);
   input.require_text("continuation");
   EngineJob job = load_engine(arguments.engine, input);
-  std::vector<model::GenerationRequest> requests;
+  std::vector<RowRequest> rows;
   for (const feedback::JsonRow& row : input.rows) {
-    requests.push_back(request_of(job, row, arguments.temperature));
+    rows.push_back(request_of(job, row, arguments.temperature));
   }
-  OutputFile output(arguments.engine.out);
-  const auto start = std::chrono::steady_clock::now();
-  run_requests(job, std::move(requests), [&](size_t i, const model::Completion& c) {
-    const double sum = std::accumulate(c.logprobs.begin(), c.logprobs.end(), 0.0);
-    output.stream() << json_line({{"id", input.id(i)},
-                                  {"logprob", sum},
-                                  {"tokens", c.tokens},
-                                  {"logprobs", c.logprobs}})
-                    << "\n";
-  });
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  output.commit();
-  if (arguments.engine.stats) {
-    (output.is_stdout() ? std::cerr : std::cout)
-        << stats_line(job, input.rows.size(), seconds.count()) << "\n";
-  }
+  answer_rows(
+      arguments.engine, job, input, std::move(rows),
+      [&input](size_t i, const model::Completion& c) -> nlohmann::ordered_json {
+        const double sum = std::accumulate(c.logprobs.begin(), c.logprobs.end(), 0.0);
+        return {
+            {"id", input.id(i)}, {"logprob", sum}, {"tokens", c.tokens}, {"logprobs", c.logprobs}};
+      });
 }
 
 }  // namespace

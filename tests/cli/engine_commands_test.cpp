@@ -67,8 +67,13 @@ TEST_F(WithModel, RefusesWhatIsNoConversation) {
            "keys 'prompt' and 'messages' are both there, expected one of them"},
           {R"({"messages": "Hi"})", "key 'messages' is a string, expected an array"},
           {R"({"messages": []})", "key 'messages' ends without a message of the user"},
-          {R"({"messages": ["Hi"]})", "messages[0]: expected an object with the texts"},
-          {R"({"messages": [{"role": "user"}]})", "messages[0]: expected an object with the texts"},
+          {R"({"messages": ["Hi"]})", "messages[0] is a string, expected an object with the texts"},
+          {R"({"messages": [{"role": "user"}]})",
+           "messages[0].content is missing, expected a text"},
+          {R"({"messages": [{"role": "user", "content": null}]})",
+           "messages[0].content is null, expected a text"},
+          {R"({"conversations": [{"from": "human", "value": "Hi"}]})",
+           "keys 'prompt' and 'messages' are missing"},
           {R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "tool", "content": ""}]})",
            "messages[1]: role \"tool\", expected user, assistant or, first, system"},
           {R"({"messages": [{"role": "user", "content": ""}, {"role": "system", "content": ""}]})",
@@ -88,13 +93,65 @@ TEST_F(WithModel, RefusesWhatIsNoConversation) {
       .expect_refused(2, "--chat-format: gemma not in {chatml,llama3,mistral,plain}");
 }
 
-TEST_F(WithModel, RefusesAPromptLongerThanTheContext) {
+TEST_F(WithModel, ARowLongerThanTheContextSaysSoAmongTheOthers) {
   SKIP_UNLESS_DEFAULT_MODEL();  // counts its tokens
   std::string prompt;
   for (int i = 0; i < 100; ++i) prompt += "word ";
-  expect_refused("generate --context 64",
-                 "{\"prompt\": \"short\"}\n{\"prompt\": \"" + prompt + "\"}\n",
-                 ":2: prompt is 101 tokens, expected at most 63");
+  const std::string longer = "{\"id\": \"b\", \"prompt\": \"" + prompt + "\"}\n";
+  const std::string in = scratch_.write(
+      "in.jsonl", "{\"prompt\": \"short\"}\n" + longer + "{\"prompt\": \"too\"}\n" + longer);
+  const Outcome outcome = run("generate --context 64 --max-new-tokens 2 --in " + in);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.error,
+            in +
+                ":2: prompt is 101 tokens, expected at most 63: the context is 64, and 1 more must "
+                "fit; 2 of 4 rows have no answer, the others go on\n");
+  const auto rows = lines(outcome.out);
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0]["id"], 0);
+  EXPECT_EQ(rows[0]["tokens"].size(), 2u);
+  EXPECT_EQ(rows[1], nlohmann::json({{"id", "b"},
+                                     {"error",
+                                      "prompt is 101 tokens, expected at most 63: the context is "
+                                      "64, and 1 more must fit"}}));
+  EXPECT_EQ(rows[2]["id"], 2);
+  EXPECT_EQ(rows[2]["tokens"].size(), 2u);
+  EXPECT_EQ(rows[3]["id"], "b");
+  EXPECT_TRUE(rows[3].contains("error"));
+  // Where no row can be answered there is nothing to write.
+  expect_refused("generate --context 64", longer + longer,
+                 ":1: prompt is 101 tokens, expected at most 63");
+}
+
+TEST_F(WithModel, IdsComeBackAsTheyAre) {
+  const std::string in = scratch_.write(
+      "in.jsonl",
+      "{\"id\": 12345678901234567890, \"text\": \"a\"}\n{\"id\": null, \"text\": \"a\"}\n"
+      "{\"id\": {\"k\": [1]}, \"text\": \"a\"}\n{\"text\": \"a\"}\n");
+  const Outcome outcome = run("tokenize --in " + in);
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  for (const char* id :
+       {"{\"id\":12345678901234567890,", "{\"id\":null,", "{\"id\":{\"k\":[1]},", "{\"id\":3,"})
+    EXPECT_NE(outcome.out.find(id), std::string::npos) << id;
+  expect_refused("tokenize", "{\"id\": 123456789012345678901, \"text\": \"a\"}\n",
+                 ":1: number 123456789012345678901 has more than 64 bits; write it as a text");
+}
+
+TEST_F(WithModel, RowsFromAPipeAreReadAsFromAFile) {
+  const std::string in =
+      scratch_.write("in.jsonl", "\xEF\xBB\xBF{\"text\": \"a\"}\r\n\r\n{\"text\": \"b\"}");
+  const auto piped = [&](const std::string& file) {
+    const std::string command = "'" + binary() + "' tokenize <" + file + " >" +
+                                scratch_.at("piped") + " 2>" + scratch_.at("why");
+    EXPECT_EQ(::setenv("CHARTER_MODEL", model_.c_str(), 1), 0);
+    const int status = std::system(command.c_str());
+    return Outcome{WEXITSTATUS(status), read_file(scratch_.at("piped")),
+                   read_file(scratch_.at("why"))};
+  };
+  EXPECT_EQ(piped(in).out, run("tokenize --in " + in).out);
+  EXPECT_EQ(lines(piped(in).out).size(), 2u);
+  piped(scratch_.write("bad.jsonl", "{\"text\": \"a\"}\n\xFF"))
+      .expect_refused(1, "standard input:2: byte 14 is not UTF-8");
 }
 
 TEST_F(WithModel, RefusesAnOutputThatCannotBeWritten) {
