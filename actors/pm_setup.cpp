@@ -31,10 +31,11 @@ void make_trainer(PmTrainerState& state, const PhaseModels& models) {
 
 void set_up_probes(PmTrainerState& state, const metrics::PmTrainerMetrics& metrics) {
   for (const auto& probe : state.options.probes) {
-    state.probes.push_back(
-        state.text->example(probe.prompt, probe.first, state.options.max_tokens).tokens);
-    state.probes.push_back(
-        state.text->example(probe.prompt, probe.second, state.options.max_tokens).tokens);
+    auto first = state.text->example(probe.prompt, probe.first, state.options.max_tokens);
+    auto second = state.text->example(probe.prompt, probe.second, state.options.max_tokens);
+    if (!equal_sides(first, second).empty()) continue;  // it would measure nothing
+    state.probes.push_back(std::move(first.tokens));
+    state.probes.push_back(std::move(second.tokens));
     state.probe_first_better.push_back(probe.p_first > 0.5);
   }
   if (state.probes.empty() || !state.options.online) return;

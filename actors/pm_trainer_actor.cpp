@@ -23,6 +23,7 @@ PmTrainerState::Waiting to_pair(const PmTrainerState& state, int64_t work_id,
                              ", expected a probability");
   auto first = state.text->example(work.prompt, work.first, state.options.max_tokens);
   auto second = state.text->example(work.prompt, work.second, state.options.max_tokens);
+  if (const auto why = equal_sides(first, second); !why.empty()) throw std::runtime_error(why);
   return {.pair = {.work_id = work_id,
                    .first = std::move(first.tokens),
                    .second = std::move(second.tokens),
@@ -126,7 +127,8 @@ bool step(Self self, const Metrics& metrics) {
   return true;
 }
 
-// A pair that cannot be read, rendered or believed is nobody's to train on.
+// A pair that cannot be read, rendered or believed, or has nothing to prefer, is nobody's to train
+// on.
 void refuse(PmTrainerState& state, int64_t id, const std::exception& why,
             const metrics::PmTrainerMetrics& metrics) {
   metrics.dropped_schema.Increment();

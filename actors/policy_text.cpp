@@ -8,10 +8,21 @@
 namespace charter::actors {
 namespace {
 
+const char* chat_role(feedback::Role role) {
+  switch (role) {
+    case feedback::Role::kHuman:
+      return "user";
+    case feedback::Role::kAssistant:
+      return "assistant";
+    case feedback::Role::kSystem:
+      break;
+  }
+  return "system";
+}
+
 std::vector<model::ChatMessage> messages(const feedback::Conversation& conversation) {
   std::vector<model::ChatMessage> result;
-  for (const auto& turn : conversation)
-    result.push_back({turn.role == feedback::Role::kHuman ? "user" : "assistant", turn.text});
+  for (const auto& turn : conversation) result.push_back({chat_role(turn.role), turn.text});
   return result;
 }
 
@@ -71,6 +82,13 @@ std::tm template_day() {
   day.tm_mday = 1;
   day.tm_wday = 3;  // a Wednesday
   return day;
+}
+
+std::string equal_sides(const PolicyText::Example& first, const PolicyText::Example& second) {
+  if (first.tokens != second.tokens) return "";
+  const std::string what = "skipped as equal: both answers are the same " +
+                           std::to_string(first.tokens.size()) + " tokens";
+  return first.cut + second.cut == 0 ? what : what + " once cut to pm_train.max_tokens";
 }
 
 }  // namespace charter::actors

@@ -20,12 +20,12 @@ namespace charter::actors {
 
 class PolicyText {
  public:
-  // Conversations carry no system turn; templates that ask for the time are told template_day().
-  // Throws std::runtime_error when there is no token to end a turn with.
+  // A conversation without a system turn gets none; templates that ask for the time are told
+  // template_day(). Throws std::runtime_error when there is no token to end a turn with.
   PolicyText(std::shared_ptr<const model::Tokenizer> tokenizer, model::ChatTemplate chat);
 
   // The conversation up to where the assistant begins to speak. Its texts cannot form special
-  // tokens.
+  // tokens. Throws model::InputError for what the template refuses: "plain" has no system turn.
   [[nodiscard]] std::vector<int32_t> prompt(const feedback::Conversation& conversation) const;
   [[nodiscard]] std::vector<int32_t> prompt(std::string_view text) const {
     return prompt(feedback::parse_prompt(text));
@@ -71,5 +71,10 @@ class PolicyText {
 [[nodiscard]] model::ChatTemplate policy_template(const std::string& policy_format,
                                                   const std::string& model_template,
                                                   const model::Tokenizer& tokenizer);
+
+// Why two answers to one prompt cannot be compared: they are the same tokens, from the start or
+// once their beginnings are cut. "" when they differ.
+[[nodiscard]] std::string equal_sides(const PolicyText::Example& first,
+                                      const PolicyText::Example& second);
 
 }  // namespace charter::actors

@@ -52,13 +52,13 @@ void score_trajectories(RewardState& state, const metrics::RewardMetrics& metric
 void score_comparison(RewardState& state, const WorkItem& item) {
   const auto work = nlohmann::json::parse(item.payload).get<ComparisonWork>();
   const auto& text = *state.reference->text;
-  std::vector<std::vector<int32_t>> sequences;
-  int64_t cut = 0;
-  for (const auto* response : {&work.first, &work.second}) {
-    auto example = text.example(work.prompt, *response, state.options.max_tokens);
-    cut += static_cast<int64_t>(example.cut > 0);
-    sequences.push_back(std::move(example.tokens));
-  }
+  auto first = text.example(work.prompt, work.first, state.options.max_tokens);
+  auto second = text.example(work.prompt, work.second, state.options.max_tokens);
+  // The scores would be the same, and measure nothing.
+  if (const auto why = equal_sides(first, second); !why.empty()) throw std::runtime_error(why);
+  const auto cut = static_cast<int64_t>(first.cut > 0) + static_cast<int64_t>(second.cut > 0);
+  const std::vector<std::vector<int32_t>> sequences{std::move(first.tokens),
+                                                    std::move(second.tokens)};
   const auto scores = feedback::scores(*state.pm, sequences).cpu().contiguous();
   const ScoreRecord record{.first = scores.data_ptr<float>()[0],
                            .second = scores.data_ptr<float>()[1],
