@@ -6,6 +6,7 @@
   bad_input_test.py model      GGUF files and Hugging Face directories
   bad_input_test.py directory  run directories, ports, a full disk
   bad_input_test.py context    prompts longer than the context
+  bad_input_test.py output     standard output that takes nothing, runs where nothing can be written
 
 Every case runs the command, checks the line against a pattern, mends the input and runs the same command again, which must
 work in the same run directory. CHARTER_BINARY and MAKE_TINY_MODEL name the programs, CHARTER_MODEL the GGUF whose
@@ -189,6 +190,11 @@ def data_cases(new):
         ("XML empty", "pmp", "Posts.xml", "", r"data\.pmp: .*Posts\.xml:1: expected an XML file with <posts>", posts),
         ("XML that is not UTF-8", "pmp", "Posts.xml", posts.encode().replace(b"Because", b"Caf\xe9"), r"data\.pmp: .*Posts\.xml:4: row is not UTF-8", posts),
         ("two rows of one id", "red_team", "p.jsonl", own + '{"id": "p7", "prompt": "Another?"}\n', r"p\.jsonl:61: id 'p7' is used twice", own),
+        ("table separated by tabs", "red_team", "p.tsv", "id\tprompt\n1\tWhy?\n", r"data\.red_team: .*p\.tsv: is a table separated by tabs, expected JSON rows", None),
+        ("Parquet", "helpful", "p.parquet", b"PAR1\0\1\2\3PAR1", r"data\.helpful: .*p\.parquet: is a Parquet file, expected text; to convert it: python3", None),
+        ("JSONL of another key", "red_team", "p.jsonl", '{"question": "Why?"}\n', r"p\.jsonl:1: key 'prompt' is missing, expected prompt, messages, .*; the row has question", own),
+        ("rows that are all empty", "red_team", "p.jsonl", '{"prompt": ""}\n{"prompt": null}\n', r"p\.jsonl: no row holds a usable prompt: 2 skipped: 2 empty \(lines 1, 2\)", own),
+        ("comparisons of equal answers", "helpfulness", "c.jsonl", '{"prompt": "W?", "chosen": "a", "rejected": "a"}\n', r"c\.jsonl: no row holds a usable comparison: 1 skipped: 1 with equal answers \(line 1\)", hh),
         ("CSV without a prompt column", "red_team", "p.csv", "a,b\n1,2\n", r"p\.csv:1: expected a column goal", "goal\n" + GOOD_LINES),
         ("constitution malformed", "constitution", "c.toml", "[[critique]\n", r"data\.constitution: .*c\.toml:1: malformed TOML", None),
         ("few-shot row malformed", "critique_fewshot", "f.jsonl", '{"prompt": "A?"}\n', r"data\.critique_fewshot: .*f\.jsonl:1: key 'response' is missing", None),
@@ -362,6 +368,98 @@ def context_cases(new):
     case.refused(r"in\.jsonl:1: .*tokens, expected at most 511", "generate", "--model", model, "--in", requests, "--context", "512")
 
 
+def said(done, pattern):
+    return any(re.search(pattern, line) for line in done.stderr.splitlines())
+
+
+def skipped_rows(new):
+    """What is skipped is said by kind and line when the run starts, and nothing vanishes without a word."""
+    own = "".join(json.dumps({"id": i, "prompt": f"Question {i}?"}) + "\n" for i in range(60))
+    pairs = "".join(json.dumps({"prompt": f"Question {i}?", "chosen": "Yes.", "rejected": "Yes." if i % 2 else "No."}) + "\n" for i in range(60))
+    ties = "".join(json.dumps({"question": f"Question {i}?", "answers": [{"text": "Yes.", "votes": 2.0}, {"text": "No.", "votes": 2}]}) + "\n" for i in range(60))
+    case = new("skipped rows are said")
+    case.set("data.red_team", write(case.folder / "p.jsonl", own + '{"prompt": ""}\n'))
+    case.set("data.helpfulness", write(case.folder / "c.jsonl", pairs))
+    case.set("data.pmp", write(case.folder / "q.jsonl", ties))
+    done = case.start()
+    wanted = (r"data\.red_team: .*: 60 rows, \d+ of them held out; 1 skipped: 1 empty \(line 61\)",
+              r"data\.helpfulness: .*: 30 rows, \d+ of them held out; 30 skipped: 30 with equal answers \(lines 2, 4, 6, 8, 10 and 25 more\)",
+              r"data\.pmp: .*: 60 rows, \d+ of them held out; no pairs: ")
+    if done.returncode != 0 or not all(said(done, pattern) for pattern in wanted):
+        case.fail("expected each file's line", done)
+
+
+# Runs a command as a user who may write nothing; with the rights of root modes say nothing.
+STRANGER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def output_cases(new):
+    skipped_rows(new)
+    case = new("outputs")
+    case.works()
+    model = case.config["models"]["base"]
+    texts = write(case.folder / "texts.jsonl", '{"text": "Hello"}\n')
+    prompts = write(case.folder / "prompts.jsonl", '{"prompt": "Hello"}\n')
+    scores = write(case.folder / "scores.jsonl", '{"prompt": "Hello", "continuation": " you"}\n')
+    path = case.folder / "bad.toml"
+    commands = (
+        ("--help",), ("config", "check", path), ("config", "explain"), ("plan", path, "--gflops", "60"),
+        ("tokenize", "--model", model, "--in", texts), ("generate", "--model", model, "--max-new-tokens", "2", "--in", prompts),
+        ("score", "--model", model, "--in", scores), ("status", "--run", case.run_dir), ("status", "--json", "--run", case.run_dir),
+        ("report", "--run", case.run_dir), ("report", "--json", "--run", case.run_dir),
+    )
+    for command in commands:
+        for redirect, why in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
+            shell = " ".join(f"'{word}'" for word in (BINARY, *map(str, command))) + " " + redirect
+            done = subprocess.run(shell, shell=True, capture_output=True, text=True, timeout=120)
+            lines = [line for line in done.stderr.splitlines() if line.startswith("charter: ")]
+            if done.returncode != 1 or len(lines) != 1 or not lines[0].endswith(f"standard output: cannot write: {why}"):
+                case.fail(f"expected one line of {why} from {command[0]} {redirect}", done)
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([BINARY, *map(str, command)], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120)
+        os.close(writer)
+        if done.returncode != 1 or "standard output: cannot write: Broken pipe" not in done.stderr:
+            case.fail(f"expected one line of a broken pipe from {command[0]}", done)
+    null = os.stat("/dev/null")
+    done = case.start("tokenize", "--model", model, "--in", texts, "--out", "/dev/null")
+    if done.returncode != 0 or os.stat("/dev/null").st_mode != null.st_mode or os.stat("/dev/null").st_rdev != null.st_rdev:
+        case.fail("expected /dev/null to stay", done)
+    read_only(case)
+
+
+def read_only(case):
+    """status and report of a copy that nobody can write, with and without what SQLite keeps beside a database."""
+    ledger = sqlite3.connect(case.run_dir / "ledger.sqlite")
+    ledger.execute("PRAGMA journal_mode=WAL")
+    ledger.execute("UPDATE stages SET reason = 'in the log'")
+    ledger.commit()  # stays in the log while this is open
+    os.chmod(case.folder, 0o755)
+    os.chmod(case.folder.parent, 0o755)
+    for ends in (("",), ("", "-wal"), ("", "-wal", "-shm")):
+        copy = case.folder / ("copy" + "".join(ends))
+        shutil.copytree(case.run_dir, copy, ignore=shutil.ignore_patterns("ledger.sqlite*", "links-*", "weights"))
+        if ends == ("",):
+            with sqlite3.connect(copy / "ledger.sqlite") as target:
+                ledger.backup(target)
+            target.close()
+        else:
+            for end in ends:
+                shutil.copy(case.run_dir / f"ledger.sqlite{end}", copy / f"ledger.sqlite{end}")
+        for place in (copy, *copy.rglob("*")):
+            os.chmod(place, 0o555 if place.is_dir() else 0o444)
+        for command in (("status", "--json"), ("report", "--json"), ("report", "--out", "/dev/null")):
+            done = subprocess.run([*STRANGER, BINARY, command[0], "--run", copy, *command[1:]], capture_output=True, text=True, timeout=120)
+            if done.returncode != 0 or (command == ("status", "--json") and "in the log" not in done.stdout):
+                case.fail(f"expected {command} to work on a read-only copy with {ends}", done)
+        done = subprocess.run([*STRANGER, BINARY, "report", "--run", copy], capture_output=True, text=True, timeout=120)
+        if done.returncode != 1 or not re.search(r"report\.html: cannot write: Permission denied; --out names another file", done.stderr):
+            case.fail("expected the report to say where it cannot write", done)
+        for place in (copy, *copy.rglob("*")):
+            os.chmod(place, 0o755)
+    ledger.close()
+
+
 def main():
     if not VOCABULARY.exists():
         print(f"skipped: {VOCABULARY} is absent")
@@ -374,7 +472,7 @@ def main():
         def new(case):
             return Case(folder, model, case)
 
-        cases = {"config": config_cases, "data": data_cases, "directory": directory_cases, "context": context_cases,
+        cases = {"config": config_cases, "data": data_cases, "directory": directory_cases, "context": context_cases, "output": output_cases,
                  "model": lambda new: model_cases(new, model)}
         cases[sys.argv[1]](new)
     print(f"{len(failures)} not held" + (": " + ", ".join(failures) if failures else ""))
