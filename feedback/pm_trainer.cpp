@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "model/lora.hpp"
@@ -128,6 +129,7 @@ void PmTrainer::Impl::micro_batch(std::span<const PreferencePair> pairs) {
 }
 
 void PmTrainer::Impl::finish() {
+  if (decided == 0) stats.accuracy = stats.margin_mean = std::numeric_limits<double>::quiet_NaN();
   stats.learning_rate = optimizer.next_learning_rate();
   stats.grad_norm = optimizer.step(options.max_grad_norm);
   optimizer.zero_grad();

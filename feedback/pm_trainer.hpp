@@ -35,9 +35,11 @@ struct PmStats {
   int64_t version = 0;  // after this batch
   int64_t pairs = 0;
   int64_t tokens = 0;
-  double loss = 0.0;         // nats a pair, by weight
-  double accuracy = 0.0;     // of pairs with p_first != 0.5, score order against the likelier side
-  double margin_mean = 0.0;  // score of the likelier side minus the other's, over the same pairs
+  double loss = 0.0;  // nats a pair, by weight
+  // Of pairs with p_first != 0.5: score order against the likelier side, and the likelier side's
+  // score less the other's. NaN where there is no such pair.
+  double accuracy = 0.0;
+  double margin_mean = 0.0;
   double label_entropy = 0.0;  // nats a pair: the least loss these labels allow
   double grad_norm = 0.0;      // before clipping
   double learning_rate = 0.0;

@@ -126,6 +126,17 @@ TEST(PmTrainer, LossAndStatisticsMatchHandWork) {
   EXPECT_EQ(stats.version, 1);
 }
 
+// A judge that decides nothing leaves nothing to be right about: no accuracy, not one of 0.
+TEST(PmTrainer, UndecidedPairsHaveNoAccuracy) {
+  auto pairs = some_pairs();
+  for (PreferencePair& pair : pairs) pair.p_first = 0.5;
+  PmTrainer trainer(tiny_pm(), {}, kAdam);
+  const PmStats stats = train(trainer, pairs);
+  EXPECT_TRUE(std::isnan(stats.accuracy));
+  EXPECT_TRUE(std::isnan(stats.margin_mean));
+  EXPECT_NEAR(stats.label_entropy, std::log(2.0), 1e-9);
+}
+
 TEST(PmTrainer, MicroBatchesDoNotChangeTheGradient) {
   PmTrainer whole(tiny_pm(), {.micro_batch_tokens = 4096}, kAdam);
   PmTrainer split(tiny_pm(), {.micro_batch_tokens = 20}, kAdam);
