@@ -130,6 +130,17 @@ TEST(PpoTrainer, OneStepMatchesAHandWorkedExample) {
               1e-5);
 }
 
+// One score has no spread; returns that are all the same (no discount, no KL penalty) leave a
+// critic nothing to explain.
+TEST(PpoTrainer, WhatIsTakenFromNothingIsNoNumber) {
+  const ScoredTrajectory scored = example(1, 2, 0, /*score=*/3.0);
+  PpoTrainer t = trainer({.gamma = 1.0, .lambda = 1.0, .kl_coef = 0.0, .whiten_advantages = false});
+  const PpoStats s = train(t, {scored});
+  EXPECT_NEAR(s.reward_mean, 3.0, 1e-6);
+  EXPECT_TRUE(std::isnan(s.reward_std));
+  EXPECT_TRUE(std::isnan(s.explained_variance));
+}
+
 TEST(PpoTrainer, EveryPassUsesTheTrajectorysTemperature) {
   auto batch = data({.temperature = 0.5});
   const auto hot = data({.count = 5, .temperature = 2.0, .seed = 9});
