@@ -43,6 +43,7 @@ void ActorHost::watch_end() {
   auto told = began;
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, std::min(options_.patience, kLook), [this] { return ended_; })) {
+    roster_->end_all();  // again: one may have come since
     const auto now = Clock::now();
     const bool hurry = options_.hurry && options_.hurry();
     if (!hurry && now - told < options_.patience) continue;

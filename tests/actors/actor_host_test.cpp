@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 #include "actors/ports.hpp"
 #include "tests/actors/idle_transport.hpp"
@@ -96,6 +97,8 @@ TEST_F(ActorHostTest, SaysWhoIsHeldAndGivesUpAfterTheDeadline) {
     caf::scoped_actor self(host.system());
     self->send(held, FinishRole{});
     self->wait_for(held);
+    while (wiring.roster->who(nullptr) != "ledger/0 (ended, held 1 time)")
+      std::this_thread::yield();  // its own thread may be about to leave it
     releases = std::thread([&] {
       given_up.wait(1);
       held = nullptr;
