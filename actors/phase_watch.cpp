@@ -1,7 +1,9 @@
 #include "actors/phase_watch.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "actors/fault_handler.hpp"
 
