@@ -43,11 +43,13 @@ class Reader {
     });
   }
   void comparisons(const char* key, const std::string& configured, const char* own,
-                   actors::SplitCounts& counts) {
+                   std::vector<feedback::ComparisonRow>& rows, actors::SplitCounts& counts) {
     file(key, configured, own, [&](const Path& path) {
-      const auto loaded = feedback::load_comparisons(path);
+      auto loaded = feedback::load_comparisons(path);
       counts = actors::count_splits(loaded.rows);
-      return describe(loaded);
+      auto text = describe(loaded);
+      rows = std::move(loaded.rows);
+      return text;
     });
   }
 
@@ -92,10 +94,11 @@ RunData read_data(const config::RunConfig& config, const Path& authored) {
                                 : "; no pairs: no question to train on has two different answers "
                                   "of different score");
   });
-  read.comparisons("helpfulness", d.helpfulness, "preferences/helpfulness.jsonl",
+  read.comparisons("helpfulness", d.helpfulness, "preferences/helpfulness.jsonl", data.helpfulness,
                    data.counts.helpfulness);
+  std::vector<feedback::ComparisonRow> measured_on;
   read.comparisons("harmlessness_eval", d.harmlessness_eval, "preferences/harmlessness_eval.jsonl",
-                   data.counts.harmlessness_eval);
+                   measured_on, data.counts.harmlessness_eval);
   return data;
 }
 

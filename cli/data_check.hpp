@@ -18,6 +18,7 @@ struct RunData {
   feedback::Constitution constitution;
   std::vector<feedback::CritiqueExample> critique_examples;
   std::vector<feedback::PromptRow> red_team, helpful;
+  std::vector<feedback::ComparisonRow> helpfulness;
   actors::DataCounts counts;
   // One a data.* key that names a file: "data.red_team: FILE: 1060 rows, 95 of them held out; 12
   // skipped: 12 repeated (lines ...)".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <tuple>
 
 #include "feedback/critique.hpp"
 
@@ -69,6 +70,14 @@ bool too_long(const actors::PolicyText& text, const feedback::PromptRow& row, in
   return static_cast<int64_t>(text.prompt(row.prompt).size()) + 1 > context;
 }
 
+// Whether the cut could leave the same tokens of both answers: a token has a byte at least, so that
+// they end in as many equal bytes as tokens are kept. What differs later is not encoded.
+bool may_be_equal(const feedback::ComparisonRow& row, int64_t around, int64_t kept) {
+  const auto& [a, b] = std::tie(row.chosen, row.rejected);
+  const auto differs = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend());
+  return std::distance(a.rbegin(), differs.first) + around >= kept;
+}
+
 }  // namespace
 
 void check_format(const actors::PolicyText& text) {
@@ -95,6 +104,26 @@ std::string check_chain(const actors::PolicyText& text, const config::RunConfig&
          " examples of two requests are left out even beside the shortest prompt of data.red_team: "
          "models.max_context = " +
          std::to_string(c.models.max_context) + " has no room for them";
+}
+
+std::string check_equal_answers(const actors::PolicyText& text, const config::RunConfig& c,
+                                const RunData& data) {
+  const int64_t kept = c.pm_train.max_tokens, around = tokens_around(text);
+  int64_t training = 0, equal = 0;
+  for (const auto& row : data.helpfulness) {
+    if (row.split != Split::kTrain) continue;
+    ++training;
+    if (!may_be_equal(row, around, kept)) continue;
+    const auto prompt = feedback::render(row.prompt);
+    const bool same = !equal_sides(text.example(prompt, row.chosen, kept),
+                                   text.example(prompt, row.rejected, kept))
+                           .empty();
+    equal += static_cast<int64_t>(same);
+  }
+  if (equal == 0) return "";
+  return "data.helpfulness: " + std::to_string(equal) + " of " + std::to_string(training) +
+         " training pairs have equal answers once cut to pm_train.max_tokens = " +
+         std::to_string(kept) + " and will be skipped";
 }
 
 std::vector<std::string> check_prompt_lengths(const actors::PolicyText& text,

@@ -25,4 +25,10 @@ void check_format(const actors::PolicyText& text);
                                                             const config::RunConfig& config,
                                                             const RunData& data);
 
+// How many pairs of data.helpfulness to train on are the same tokens once their beginnings are cut
+// to pm_train.max_tokens, and will be given up: a line, or "" when none is. text: the preference
+// model's.
+[[nodiscard]] std::string check_equal_answers(const actors::PolicyText& text,
+                                              const config::RunConfig& config, const RunData& data);
+
 }  // namespace charter::cli

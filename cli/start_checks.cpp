@@ -168,6 +168,8 @@ void check_models(Start& start) {
                                ": another tokenizer than that of models.base, expected the same: "
                                "the preference model reads the policy's tokens");
     const auto text = text_in_format(c, file, tokenizer);
+    if (name == actors::weights_name(c, "pm_init"))
+      start.warn(check_equal_answers(*text, c, start.data));
     if (name != actors::weights_name(c, "helpful")) continue;
     start.warn(check_chain(*text, c, start.data));
     for (const auto& line : check_prompt_lengths(*text, c, start.data)) start.warn(line);

@@ -24,11 +24,7 @@ TEST(Command, WrongUsageExitsWithTwo) {
 // What is printed arrives, or the command fails with one line.
 TEST(Command, StandardOutputThatTakesNothingIsAnError) {
   const Scratch scratch;
-  const std::string commands[] = {"--help",
-                                  "generate --help",
-                                  "config check " + kQuickstart,
-                                  "config check --json " + kQuickstart,
-                                  "config explain",
+  const std::string commands[] = {"--help", "generate --help", "config explain",
                                   "config explain --json rl"};
   const auto outcome = [&](const std::string& command) {
     const int status = std::system((command + " 2>" + scratch.at("stderr")).c_str());

@@ -109,13 +109,13 @@ TEST_F(WithModel, ARowLongerThanTheContextSaysSoAmongTheOthers) {
   const auto rows = lines(outcome.out);
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0]["id"], 0);
-  EXPECT_EQ(rows[0]["tokens"].size(), 2u);
+  EXPECT_TRUE(rows[0].contains("text"));
   EXPECT_EQ(rows[1], nlohmann::json({{"id", "b"},
                                      {"error",
                                       "prompt is 101 tokens, expected at most 63: the context is "
                                       "64, and 1 more must fit"}}));
   EXPECT_EQ(rows[2]["id"], 2);
-  EXPECT_EQ(rows[2]["tokens"].size(), 2u);
+  EXPECT_TRUE(rows[2].contains("text"));
   EXPECT_EQ(rows[3]["id"], "b");
   EXPECT_TRUE(rows[3].contains("error"));
   // Where no row can be answered there is nothing to write.

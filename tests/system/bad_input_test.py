@@ -389,12 +389,33 @@ def skipped_rows(new):
         case.fail("expected each file's line", done)
 
 
+def equal_after_the_cut(new):
+    """Answers that differ at their beginnings alone, which the cut takes away, are not trained on."""
+    case = new("answers equal after the cut")
+    tail = " and so on" * 80
+    rows = "".join(json.dumps({"prompt": f"Question {i}?", "chosen": "Yes" + (tail if i % 2 else "."), "rejected": "No" + (tail if i % 2 else ".")}) + "\n"
+                   for i in range(60))
+    case.set("data.helpfulness", write(case.folder / "c.jsonl", rows)).set("pm_train.pmp_pairs", 0)
+    done = case.start("run", case.folder / "bad.toml", "--stage", "pm_train")
+    with sqlite3.connect(f"file:{case.run_dir}/ledger.sqlite?mode=ro", uri=True) as db:
+        work = db.execute("SELECT state, CAST(payload AS TEXT), reason FROM work WHERE stage = 'pm_train'").fetchall()
+    trained = [payload for state, payload, _ in work if state == "trained"]
+    given_up = [(payload, reason) for state, payload, reason in work if state == "quarantined"]
+    if (done.returncode != 0 or not trained or not given_up or len(trained) + len(given_up) != len(work)
+            or any("so on" in payload for payload in trained)
+            or not all("so on" in payload and reason == "skipped as equal: both answers are the same 64 tokens once cut to pm_train.max_tokens"
+                       for payload, reason in given_up)
+            or not said(done, r"data\.helpfulness: \d+ of \d+ training pairs have equal answers once cut to pm_train\.max_tokens = 64 and will be skipped")):
+        case.fail(f"expected the equal pairs to be skipped and said: {work[:2]}", done)
+
+
 # Runs a command as a user who may write nothing; with the rights of root modes say nothing.
 STRANGER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
 
 
 def output_cases(new):
     skipped_rows(new)
+    equal_after_the_cut(new)
     case = new("outputs")
     case.works()
     model = case.config["models"]["base"]
