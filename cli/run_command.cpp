@@ -177,6 +177,36 @@ std::string put_back(store::Ledger& ledger) {
   }
 }
 
+struct Outcome {
+  actors::PipelineEnd end{};
+  std::string failure;  // its cause; end says nothing then
+};
+
+// The pipeline and its actors, until they have ended. leave: ends the process where they do not.
+Outcome run_actors(const actors::PipelineOptions& options,
+                   const std::shared_ptr<transport::Transport>& transport,
+                   const std::shared_ptr<store::Ledger>& ledger, const actors::PipelineView& view,
+                   const std::function<void(const std::string&)>& leave) {
+  Outcome outcome;
+  int stops = 0;  // asked for before the actors' end: only a later one is in a hurry
+  {
+    actors::ActorHost host(
+        options.context.wiring.roster, transport,
+        {.hurry = [&] { return RunSignals::stop_requests() > stops; },
+         .give_up =
+             [&] { leave(outcome.failure.empty() ? "ended without them" : outcome.failure); }});
+    try {
+      outcome.end = actors::run_pipeline(host.system(), ledger, options, view);
+    } catch (const actors::HungActor& hung) {  // the host's end would wait for it
+      leave(hung.what());
+    } catch (const std::exception& e) {  // told when the actors have ended, or have not
+      outcome.failure = e.what();
+    }
+    stops = RunSignals::stop_requests();
+  }
+  return outcome;
+}
+
 void run(const RunArguments& arguments) {
   auto config = load_run_config(arguments.file, arguments.overrides);
   if (config.machine.placement == "single") model::keep_freed_memory();
@@ -217,29 +247,15 @@ void run(const RunArguments& arguments) {
   // not worth a line.
   RunView view(directory.paths.ledger(),
                std::chrono::duration<double>(2 * config.machine.heartbeat_seconds));
-  actors::PipelineEnd end{};
-  std::string failure;
-  {
-    const auto leave_without_them = [&](const std::string& why) {
-      std::cerr << "charter: " << why << "; the same command goes on from here\n";
-      targets.reset();
-      temporaries.reset();
-      std::_Exit(1);
-    };
-    const int stops = RunSignals::stop_requests();
-    actors::ActorHost host(
-        options.context.wiring.roster, transport,
-        {.hurry = [stops] { return RunSignals::stop_requests() > stops; },
-         .give_up = [&] { leave_without_them(failure.empty() ? "ended without them" : failure); }});
-    try {
-      end = actors::run_pipeline(host.system(), ledger, options,
-                                 callbacks_of(view, directory.manifest, *ledger));
-    } catch (const actors::HungActor& hung) {  // the host's end would wait for it
-      leave_without_them(hung.what());
-    } catch (const std::exception& e) {  // told when the actors have ended, or have not
-      failure = e.what();
-    }
-  }
+  const auto leave_without_them = [&](const std::string& why) {
+    std::cerr << "charter: " << why << "; the same command goes on from here\n";
+    targets.reset();
+    temporaries.reset();
+    std::_Exit(1);
+  };
+  const auto [end, failure] =
+      run_actors(options, transport, ledger, callbacks_of(view, directory.manifest, *ledger),
+                 leave_without_them);
   if (!failure.empty()) throw std::runtime_error(failure + put_back(*ledger));
   if (end == actors::PipelineEnd::kStopped) {
     std::cerr << "stopped; the same command goes on from here\n";
