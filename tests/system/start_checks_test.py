@@ -16,8 +16,14 @@ import tempfile
 
 from bad_input_test import BINARY, GOOD_LINES, MAKE_MODEL, VOCABULARY, Case, failures, toml, write
 
-ONE_ROW = json.dumps({"prompt": "How do I mend a bicycle tyre of size 1?"}) + "\n"  # trained on, by its hash
-THREE_SAME = "".join(json.dumps({"prompt": text}) + "\n" for text in ("What is rain?", "What is rain? ", "what is RAIN"))
+
+
+def prompts(texts, split):
+    return "".join(json.dumps({"id": f"p{i}", "prompt": text, "split": split}) + "\n" for i, text in enumerate(texts))
+
+
+ONE_ROW = prompts(["How do I mend a bicycle tyre of size 1?"], "train")
+THREE_SAME = prompts(["What is rain?", "What is rain? ", "what is RAIN"], "held_out")
 ONE_ANSWER = "".join(json.dumps({"id": f"q{i}", "question": f"How do I mend a tyre of size {i}?",
                                  "answers": [{"text": "Patch it.", "votes": 1}]}) + "\n" for i in range(3))
 
@@ -62,7 +68,8 @@ def format_cases(new, model):
         if token["content"] == "<|im_start|>":
             token["content"] = "<|other|>"
     vocabulary = tokenizer["model"]["vocab"]
-    vocabulary["<|other|>"] = vocabulary.pop("<|im_start|>")
+    if "<|im_start|>" in vocabulary:
+        vocabulary["<|other|>"] = vocabulary.pop("<|im_start|>")
     write(copy / "tokenizer.json", json.dumps(tokenizer))
     case.set("models.base", copy)
     refused_by_both(case, r'models\.policy_format: .*chat format chatml: .*special token "<\|im_start\|>"')
@@ -124,15 +131,15 @@ def data_cases(new):
 
 def context_cases(new):
     case = new("every prompt longer than the context")
-    case.set("data.red_team", write(case.folder / "p.txt", "".join("word " * 600 + f"{i}\n" for i in range(60))))
+    case.set("data.red_team", write(case.folder / "p.jsonl", prompts(["word " * 600 + str(i) for i in range(60)], "train")))
     refused_by_both(case, r"data\.red_team: (\d+) of \1 training prompts do not fit into models\.max_context = 512 tokens")
     case = new("context without room for a request").set("models.max_context", 66)
     refused_by_both(case, r"models\.max_context: 66 tokens hold no critique")
     case.set("models.max_context", 512).works()
-    # Long enough for a first answer, too long for a critique of it; a few rows are short, so that the start finds one.
-    rows = [f"{i} " + "word " * 470 for i in range(57)] + GOOD_LINES.splitlines()[:3]
+    # Short enough for a first answer, too long for a critique of it; one row is short, so that the start finds one.
+    rows = prompts([f"{i} " + "word " * 470 for i in range(200)] + ["What is rain like in June?"], "train")
     case = new("all of a phase given up")
-    case.set("data.red_team", write(case.folder / "p.txt", "\n".join(rows)))
+    case.set("data.red_team", write(case.folder / "p.jsonl", rows))
     case.set("sl_generate.red_team_prompts", 1).set("sl_generate.helpful_prompts", 0)
     for _ in range(2):  # and again when it is resumed
         done = case.start()
@@ -142,7 +149,7 @@ def context_cases(new):
     status = json.loads(case.start("status", "--run", case.run_dir, "--json").stdout)
     hold(case, "its stage is not done", status["stages"][0]["state"] == "stopped", done)
     case = new("some of a phase given up")
-    case.set("data.red_team", write(case.folder / "p.txt", "\n".join(rows)))
+    case.set("data.red_team", write(case.folder / "p.jsonl", rows))
     done = case.start()
     hold(case, "a line says how many and why", done.returncode == 0 and re.search(
         r"^sl_generate: 2 of 4 work items were given up \(50 %\), most often \(2\): conversation and request", done.stderr, re.M), done)
