@@ -1,7 +1,6 @@
 #include "actors/kept_model.hpp"
 
 #include <cstring>
-#include <stdexcept>
 
 #include "store/manifest.hpp"
 
@@ -12,9 +11,9 @@ namespace fs = std::filesystem;
 using store::Manifest;
 
 [[noreturn]] void refuse(const fs::path& kept, const std::string& wrong) {
-  throw std::runtime_error(
-      wrong + "; it has changed since it was written: restore it from a backup, or move " +
-      kept.string() + " away and start the run again, which makes it anew");
+  throw DamagedWeights(wrong +
+                       "; it has changed since it was written: restore it from a backup, or move " +
+                       kept.string() + " away and start the run again, which makes it anew");
 }
 
 // Damaged, where somebody else's file of that name is none of our business.
@@ -61,6 +60,7 @@ void save_kept_model(const model::ModelFiles& files, const fs::path& dir) {
 }
 
 model::Snapshot read_kept_snapshot(const fs::path& file) {
+  if (!fs::exists(file)) return model::read_snapshot(file);  // says so
   try {
     return model::read_snapshot(file);
   } catch (const std::runtime_error& error) {

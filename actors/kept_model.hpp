@@ -2,6 +2,7 @@
 // it. A directory that a user brings has none and is read as it is.
 #pragma once
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 
 #include "model/model_files.hpp"
@@ -9,9 +10,15 @@
 
 namespace charter::actors {
 
+// A file of a run's own models is not as it was written. No start of anything that reads it changes
+// that.
+struct DamagedWeights : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // As model::load_model. Where the directory has a manifest.json of ours, every file of it is as it
 // was written: a model's tensors are summed up while they are mapped and not read a second time.
-// Throws std::runtime_error, one line with the file, what it is, what was expected and what to do.
+// Throws DamagedWeights, one line with the file, what it is, what was expected and what to do.
 [[nodiscard]] model::ModelFiles load_kept_model(const std::filesystem::path& path);
 
 // As model::save_hf_directory, with a manifest.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/fault_handler.hpp"
+#include "actors/kept_model.hpp"
 #include "metrics/process_collector.hpp"
 
 namespace charter::actors {
@@ -151,8 +152,11 @@ NodeActor::behavior_type node(Self self, NodeContext context, std::string name,
         try {
           assign(self, m.message);
           heartbeat(self->state);            // from here on silence is measured by heartbeats
-        } catch (const std::exception& e) {  // told before this process ends: a missing or damaged
-                                             // model is the usual cause
+        } catch (const DamagedWeights& e) {  // each told before this process ends
+          self->state.ports.announce(self->state.supervisor,
+                                     Fault{self->state.node, kDamagedWeights, e.what()});
+          throw;
+        } catch (const std::exception& e) {
           self->state.ports.announce(self->state.supervisor,
                                      Fault{self->state.node, "start", e.what()});
           throw;

@@ -18,6 +18,10 @@ namespace charter::actors {
 using NodeActor = caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<Tick>,
                                    caf::reacts_to<From<Assignment>>, caf::reacts_to<From<Finish>>>;
 
+// The actor of a Fault that ends a phase at once: a kept model is damaged, and another start would
+// find it the same.
+inline constexpr const char* kDamagedWeights = "weights";
+
 struct NodeState {
   static constexpr const char* name = "node";
   ~NodeState() { packed.ended(); }

@@ -79,9 +79,17 @@ std::shared_ptr<const model::PackedModel> PhaseModels::packed(const std::string&
   return find(among, weights_name(config_, name), "packed model");
 }
 
+void PhaseModels::prepare_snapshot(const std::string& name) {
+  auto& read = snapshots_[name];
+  if (!read) read = std::make_shared<const model::Snapshot>(read_kept_snapshot(weights_ / name));
+}
+
+std::shared_ptr<const model::Snapshot> PhaseModels::snapshot(const std::string& name) const {
+  return find(snapshots_, name, "snapshot");
+}
+
 feedback::PreferenceModel PhaseModels::preference_model() const {
-  return feedback::with_snapshot(load("pm_init")->transformer,
-                                 read_kept_snapshot(weights_ / "pm.safetensors"));
+  return feedback::with_snapshot(load("pm_init")->transformer, *snapshot("pm.safetensors"));
 }
 
 model::LoraOptions PhaseModels::lora() const {
@@ -101,6 +109,13 @@ std::vector<std::string> rollout_models(const PhaseModels& models, const Phase& 
   return result;
 }
 
+std::string pm_start(const std::filesystem::path& weights, const Phase& phase) {
+  if (phase.name == "rl") return "pm.safetensors";
+  if (phase.name == "pm_train" && std::filesystem::exists(weights / "pmp.safetensors"))
+    return "pmp.safetensors";
+  return {};
+}
+
 PackedModels prepare_models(PhaseModels& models, const Phase& phase,
                             const std::vector<std::string>& roles) {
   PackedModels packed;
@@ -111,9 +126,13 @@ PackedModels prepare_models(PhaseModels& models, const Phase& phase,
       models.prepare("judge", packed);
     } else if (role.starts_with("reward/")) {
       models.prepare(phase.reference_weights);
-      if (phase.name != "firewall") models.prepare("pm_init");
+      if (phase.name == "firewall") continue;
+      models.prepare("pm_init");
+      models.prepare_snapshot("pm.safetensors");
     } else if (role.starts_with("pm_trainer/")) {
       models.prepare("pm_init");
+      if (const auto start = pm_start(models.weights(), phase); !start.empty())
+        models.prepare_snapshot(start);
     } else if (role.starts_with("ppo_learner/")) {
       models.prepare(phase.name == "rl" ? "sl_cai" : "base");
     }

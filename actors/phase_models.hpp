@@ -14,6 +14,7 @@
 #include "feedback/preference_model.hpp"
 #include "model/lora.hpp"
 #include "model/packed_model.hpp"
+#include "model/snapshot.hpp"
 #include "model/transformer.hpp"
 
 namespace charter::actors {
@@ -41,10 +42,14 @@ class PhaseModels {
   // The same, and packs it unless `packed` has it.
   void prepare(const std::string& name, PackedModels& packed);
 
-  // What prepare() made; std::invalid_argument otherwise.
+  // The same of what was trained of a preference model: weights/pmp.safetensors or pm.safetensors.
+  void prepare_snapshot(const std::string& name);
+
+  // What the three made; std::invalid_argument otherwise.
   [[nodiscard]] std::shared_ptr<const LoadedModel> load(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<const model::PackedModel> packed(const std::string& name,
                                                                  const PackedModels& among) const;
+  [[nodiscard]] std::shared_ptr<const model::Snapshot> snapshot(const std::string& name) const;
   // The preference model after pm_train: pm_init with the trained tensors and head of
   // weights/pm.safetensors.
   [[nodiscard]] feedback::PreferenceModel preference_model() const;
@@ -58,6 +63,7 @@ class PhaseModels {
   std::filesystem::path weights_;
   config::RunConfig config_;
   std::map<std::string, std::shared_ptr<const LoadedModel>> loaded_;
+  std::map<std::string, std::shared_ptr<const model::Snapshot>> snapshots_;
 };
 
 // Directory under weights/ that `name` is read from: helpful, judge and pm_init are base unless the
@@ -68,6 +74,10 @@ class PhaseModels {
 // the snapshots there are.
 [[nodiscard]] std::vector<std::string> rollout_models(const PhaseModels& models,
                                                       const Phase& phase);
+
+// The snapshot under `weights` that a phase's preference model is trained from; "": pm_init with a
+// new head.
+[[nodiscard]] std::string pm_start(const std::filesystem::path& weights, const Phase& phase);
 
 // Reads and packs what these roles need, before the first of them is spawned. Who has spawned them
 // keeps no packing.

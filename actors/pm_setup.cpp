@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "actors/kept_model.hpp"
 #include "feedback/calibration.hpp"
 
 namespace charter::actors {
@@ -19,8 +18,7 @@ void make_trainer(PmTrainerState& state, const PhaseModels& models) {
   else
     model::enable_full_training(pm.transformer);
   if (!state.options.start.empty()) {
-    const auto snapshot = read_kept_snapshot(state.options.start);
-    auto tensors = snapshot.tensors;
+    auto tensors = models.snapshot(state.options.start)->tensors;
     pm.head = model::value_head_from(tensors, base->transformer.config.hidden_size);
     std::erase_if(tensors,
                   [](const auto& entry) { return entry.first.starts_with("value_head."); });

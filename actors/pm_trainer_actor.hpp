@@ -24,7 +24,7 @@ struct PmTrainerOptions {
   std::string model;               // pmp, pm, pm_online: names checkpoints and the ledger's rows
   std::vector<std::string> kinds;  // leased kinds
   bool online = false;             // serves the preference arrow, publishes its versions
-  std::string start;               // snapshot file to start from; "" for pm_init with a new head
+  std::string start;               // snapshot under weights/; "" for pm_init with a new head
   std::string result;              // snapshot file to write at the end
   int64_t batch = 8, max_tokens = 96;
   model::AdamWOptions optimizer;

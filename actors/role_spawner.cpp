@@ -159,10 +159,7 @@ AnyRole spawn_pm_trainer(const Spawn& s) {
   options.training.micro_batch_tokens = c.training.micro_batch_tokens;
   options.training.gradient_checkpointing = c.training.gradient_checkpointing;
   options.online = rl;
-  if (rl)
-    options.start = weights / "pm.safetensors";
-  else if (!pmp && std::filesystem::exists(weights / "pmp.safetensors"))
-    options.start = weights / "pmp.safetensors";
+  options.start = pm_start(weights, s.phase);
   options.result = weights / (options.model + ".safetensors");
   options.batch = rl ? c.rl.pm_batch : c.pm_train.batch;
   options.max_tokens = c.pm_train.max_tokens;

@@ -41,8 +41,8 @@ struct Maker {
     const bool train = split == feedback::Split::kTrain;
     notes->push_back(std::string(key) + ": " + std::to_string(dropped) +
                      " rows of the changed file are " + (train ? "for training" : "held out") +
-                     " there and were " + (train ? "held out" : "trained on") +
-                     " before; they are left out");
+                     " there and were " + (train ? "held out" : "trained on") + " before; " +
+                     kLeftOut);
   }
   // Of one split, in seeded order.
   [[nodiscard]] std::vector<feedback::PromptRow> prompts(bool red_team, feedback::Split split,

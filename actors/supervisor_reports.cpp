@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "actors/node.hpp"
 #include "actors/supervisor_nodes.hpp"
 #include "metrics/exposer.hpp"
 
@@ -91,6 +92,10 @@ void on_fault(SupervisorSelf self, const From<Fault>& m) {
   // The first one is the cause; what dies after it dies of it.
   if (it->second.fault.empty()) it->second.fault = fault.actor + ": " + fault.reason;
   it->second.kill_at = Clock::now() + kFaultDeadline;
+  if (fault.actor != kDamagedWeights) return;
+  end_phase(self, PhaseStatus::State::kFailed, fault.reason);
+  begin_finish(self, false, false);
+  kill_nodes(self, /*joined_too=*/true);
 }
 
 }  // namespace charter::actors

@@ -11,6 +11,9 @@
 
 namespace charter::actors {
 
+// Ends the line that says how many rows were left out for it.
+inline constexpr const char* kLeftOut = "they are left out";
+
 class UsedPrompts {
  public:
   // Of data.red_team ("red_team") or data.helpful ("helpful").

@@ -1,10 +1,12 @@
 #include <cmath>
 #include <set>
 
+#include "actors/used_prompts.hpp"
 #include "actors/work.hpp"
 #include "cli/limit_history.hpp"
 #include "cli/report_builder_parts.hpp"
 #include "cli/report_builder_records.hpp"
+#include "cli/run_inputs.hpp"
 #include "store/given_up.hpp"
 
 namespace charter::cli {
@@ -22,14 +24,17 @@ void add_quarantined(const store::Ledger& ledger, std::vector<std::string>& out)
   }
 }
 
-// What the run's own check of its data files found, where rows were left out.
+// A data file's rows that were skipped, its change that was taken, or rows left out for that.
+bool is_of_data(const std::string& text) {
+  return text.starts_with("data.") &&
+         (text.find(" skipped: ") != std::string::npos || text.ends_with(kAccepted) ||
+          text.ends_with(actors::kLeftOut));
+}
+
 void add_data_lines(const store::Ledger& ledger, std::vector<std::string>& out) {
   std::set<std::string> seen;  // each start says it again
-  for (const auto& event : ledger.events(kEventsRead)) {
-    const auto& text = event.text;
-    if (!text.starts_with("data.") || text.find(" skipped: ") == std::string::npos) continue;
-    if (seen.insert(text).second) out.push_back(text);
-  }
+  for (const auto& event : ledger.events(kEventsRead))
+    if (is_of_data(event.text) && seen.insert(event.text).second) out.push_back(event.text);
 }
 
 // Conversations of training and scoring that were longer than their stage reads.
@@ -73,7 +78,8 @@ void add_events(const store::Ledger& ledger, std::vector<std::string>& out) {
   std::vector<std::string> texts;
   std::set<std::string> seen;  // each start says its warnings again
   for (const auto& event : ledger.events(kEventsRead)) {
-    if (event.level == "info" || event.text.find(" quarantined: ") != std::string::npos ||
+    if (event.level == "info" || is_of_data(event.text) ||
+        event.text.find(" quarantined: ") != std::string::npos ||
         event.text.find(" work items were given up") != std::string::npos ||
         event.text.starts_with("limit "))
       continue;

@@ -35,9 +35,6 @@ struct RunDirectory {
 // authored: the project's own data files.
 void check_run_directory(const config::RunConfig& config, const std::filesystem::path& authored);
 
-// Ends the line of a change that was taken.
-inline constexpr const char* kAccepted = "taken with --accept-data";
-
 // Holds the data files to what the run began with. Throws std::runtime_error with one line that
 // names each changed one, unless accept: then they are the run's data from here on.
 void take_data(RunDirectory& run, const RunInputs& data, bool accept);

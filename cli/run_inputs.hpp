@@ -13,6 +13,9 @@
 
 namespace charter::cli {
 
+// Ends the line of a change that was taken.
+inline constexpr const char* kAccepted = "taken with --accept-data";
+
 struct RunInput {
   std::filesystem::path path;  // as configured; the project's own where it is left out
   std::map<std::string, store::FileSum> files;  // by name

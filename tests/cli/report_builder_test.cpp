@@ -194,6 +194,9 @@ TEST_F(ReportBuilder, NotesSayWhatWasLeftOutOrCut) {
                       "answer (lines 1, 2, 3)");
   }
   ledger_.add_event("info", "data.helpful: h.json: 9 rows, 1 of them held out");
+  // However many warnings come after it.
+  ledger_.add_event("warning", "data.red_team: r.txt: changed; taken with --accept-data");
+  for (int i = 0; i < 20; ++i) ledger_.add_event("warning", "warning " + std::to_string(i));
   version("pmp", 1, 1, {{"pairs", 4}, {"cut", 3}});
   version("pmp", 1, 2, {{"pairs", 4}, {"cut", 0}});
   record("pm_score", "score", json(actors::ScoreRecord{.purpose = "helpfulness", .cut = 1}),
@@ -205,6 +208,7 @@ TEST_F(ReportBuilder, NotesSayWhatWasLeftOutOrCut) {
   };
   EXPECT_EQ(count("data.pmp: Posts.xml"), 1);
   EXPECT_EQ(count("data.helpful"), 0);
+  EXPECT_EQ(count("taken with --accept-data"), 1);
   EXPECT_EQ(count("PM pre-training: 3 of 16 conversations were longer than pm_train.max_tokens"),
             1);
   EXPECT_EQ(count("PM accuracy: 1 of 2 conversations"), 1);
