@@ -211,7 +211,7 @@ def several_turns(folder):
     assert counted["sl_generate"] == 3 and counted["label"] == 3 and counted["eval_generate"] == 9, counted
     for stage, count in counted.items():
         assert run.status["phases"][stage]["quarantined"] == count, stage
-        run.reports(rf"{stage}: {count} of \d+ work items were given up and are missing from every number here; the first: .+")
+        run.reports(rf"{stage}: {count} of \d+ work items were given up \([\d.]+ %\), most often \(\d+\): .+ They are missing from every number here")
     # Of 12 rollouts some were given up; what is left fills whole batches of two, and an odd one stays open.
     states = dict(run.query("SELECT state, count(*) FROM work WHERE stage = 'rl' AND kind = 'rollout' GROUP BY state"))
     left = 12 - states["quarantined"]
