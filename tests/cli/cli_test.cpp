@@ -121,6 +121,7 @@ TEST(Plan, EstimatesEveryStage) {
   EXPECT_EQ(plan["stages"][0]["stage"], "sl_generate");
   EXPECT_GT(plan["seconds"], 10.0);
   EXPECT_LT(plan["memory_bytes"], 8ll << 30);
+  EXPECT_GT(plan["shared_memory_bytes"], 0);
 }
 
 TEST(Plan, RefusesAMissingModel) {

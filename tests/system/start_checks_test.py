@@ -162,6 +162,12 @@ def port_cases(new):
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         case = new("metrics port in use").set("metrics.address", address)
         refused_by_both(case, rf"metrics\.address: {address}: in use; choose another port")
+    for host, why in (("no-such-host.invalid", "no-such-host.invalid: "), ("192.0.2.1", "Cannot assign requested address")):
+        case = new(f"metrics host {host}").set("metrics.address", f"{host}:9400")
+        refused_by_both(case, rf"metrics address {host}:9400: {why}.*expected a name or address of this host")
+    case = new("metrics host by name").set("metrics.address", "localhost:0")
+    done = case.start("config", "check", case.folder / "bad.toml")
+    hold(case, "it resolves", done.returncode == 0, done)
 
 
 def directory_cases(new):
