@@ -88,11 +88,9 @@ void try_commit(LedgerActor::stateful_pointer<LedgerState> self,
   if (state.finishing) self->quit();
 }
 
-// A copy of the database without its log lacks no more than these minutes.
-void fold_in_time(LedgerState& state) {
-  constexpr std::chrono::minutes kAge{2};
-  const auto now = std::chrono::steady_clock::now();
-  if (now - state.folded < kAge) return;
+void fold_in_time(LedgerState& state, const LedgerPatience& patience) {
+  const auto now = Clock::now();
+  if (now - state.folded < patience.fold) return;
   state.folded = now;
   try {
     state.ledger->fold_log(false);
@@ -246,8 +244,8 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
         self->state.finishing = true;
         if (!self->state.trouble) try_commit(self, metrics, patience);
       },
-      [self](Probe) {
-        fold_in_time(self->state);
+      [self, patience](Probe) {
+        fold_in_time(self->state, patience);
         return self->state.ports.say(role_report(self->state));
       },
       [self, metrics](const From<Record>& m) {

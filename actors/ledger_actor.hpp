@@ -64,6 +64,8 @@ struct LedgerState {
 // How long what is away is waited for, and how often it is looked for.
 struct LedgerPatience {
   std::chrono::milliseconds longest{30'000}, between{250};
+  // A copy of the database without its log lacks no more than these last minutes.
+  std::chrono::milliseconds fold{120'000};
 };
 
 // policy_version: that rl goes on from; 0 in other phases.

@@ -336,6 +336,21 @@ TEST_F(LedgerActorTest, EndsInOrderOnlyWhenWhatWaitsIsCommitted) {
   EXPECT_EQ(read().count_by_state("rl").recorded, 1);
 }
 
+class FoldingLedgerTest : public LedgerActorTest {
+ protected:
+  [[nodiscard]] LedgerPatience patience() const override {
+    return {.fold = std::chrono::milliseconds(0)};
+  }
+};
+
+TEST_F(FoldingLedgerTest, TheDatabaseAloneHasWhatWasCommittedBeforeAProbe) {
+  ASSERT_TRUE(say(worker, record(1)));
+  (void)probe(actor);
+  const auto alone = directory.path() / "alone.sqlite";
+  std::filesystem::copy_file(path, alone);
+  EXPECT_EQ(store::Ledger::open_read_only(alone).count_by_state("rl").recorded, 1);
+}
+
 class ImpatientLedgerTest : public LedgerActorTest {
  protected:
   [[nodiscard]] LedgerPatience patience() const override {
