@@ -65,7 +65,7 @@ void add_generate(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "generate",
       "answer prompts: JSONL of {id?, prompt} or {id?, messages: [{role, content}]} in, {id, text, "
-      "tokens, logprobs, finish} out");
+      "tokens, logprobs, finish} out; {id, error} for a row longer than the context");
   const auto a = std::make_shared<GenerateArguments>();
   add_engine_options(*command, a->engine);
   command->add_option("--max-new-tokens", a->sampling.max_new_tokens, "of each answer")

@@ -58,7 +58,9 @@ void add_score(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "score",
       "log-probability of given continuations: JSONL of {id?, prompt, continuation} or {id?, "
-      "messages: [{role, content}], continuation} in, {id, logprob, tokens, logprobs} out");
+      "messages: [{role, content}], continuation} in, {id, logprob, tokens, logprobs} out; {id, "
+      "error} for a row longer than "
+      "the context");
   const auto a = std::make_shared<ScoreArguments>();
   add_engine_options(*command, a->engine);
   command->add_option("--temperature", a->temperature, "divides the logits")

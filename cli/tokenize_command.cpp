@@ -23,6 +23,8 @@ struct TokenizeArguments {
 
 void run_tokenize(const TokenizeArguments& arguments) {
   const InputRows input(arguments.in);
+  // All of them before the first is written.
+  for (const feedback::JsonRow& row : input.rows) (void)row.text("text");
   const model::Tokenizer tokenizer(model::load_tokenizer(model_or_default(arguments.model)));
   OutputFile output(arguments.out);
   const auto start = std::chrono::steady_clock::now();

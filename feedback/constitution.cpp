@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -148,6 +149,19 @@ std::vector<FeedbackPrinciple> import_feedback(const Path& file) {
   return out;
 }
 
+// Tables in tables without end: the parser takes them, and goes down as deep to free them.
+void check_depth(const Path& file, const std::string& text) {
+  constexpr auto kDeepest = 100;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view row = std::string_view(text).substr(begin, end - begin);
+    const std::string_view key = row.substr(0, row.find_first_of("=#"));
+    if (std::count(key.begin(), key.end(), '.') > kDeepest)
+      fail(file, line_of(text, begin), "a key of more than " + std::to_string(kDeepest) + " parts");
+    begin = end + 1;
+  }
+}
+
 }  // namespace
 
 Contrast default_contrast() {
@@ -156,6 +170,7 @@ Contrast default_contrast() {
 
 Constitution load_constitution(const std::filesystem::path& file) {
   const std::string text = read_text(file);
+  check_depth(file, text);
   toml::table root;
   try {
     root = toml::parse(std::string_view(text));

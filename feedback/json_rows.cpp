@@ -1,6 +1,7 @@
 #include "feedback/json_rows.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -13,38 +14,52 @@ namespace {
 
 const char* type_name(const nlohmann::json& value) { return value.type_name(); }
 
-// Brackets and numbers outside strings, before a parser sees them: it would go down without end, or
-// give back another number.
-void check_limits(const std::filesystem::path& file, std::string_view text,
-                  std::int64_t first_line) {
+// Calls seen(offset) for every byte of JSON outside strings.
+template <class Seen>
+void outside_strings(std::string_view text, const Seen& seen) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '"') {
+      seen(i);
+      continue;
+    }
+    for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
+  }
+}
+
+// What reads the document goes down as deep as it is nested.
+void check_depth(const std::filesystem::path& file, std::string_view text,
+                 std::int64_t first_line) {
   constexpr int kDeepest = 200;
   int depth = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto refuse = [&](const std::string& why) {
-      fail(file, first_line + line_of(text, i) - 1, why);
-    };
-    if (c == '"') {
-      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDeepest)
-        refuse("JSON is nested more than " + std::to_string(kDeepest) + " deep");
-    } else if (c == '}' || c == ']') {
-      --depth;
-    } else if (c == '-' || (c >= '0' && c <= '9')) {
-      const std::size_t end = std::min(text.find_first_not_of("+-.0123456789eE", i), text.size());
-      const std::string_view number = text.substr(i, end - i);
-      const bool whole = number.find_first_of(".eE") == std::string_view::npos;
-      std::uint64_t magnitude = 0;
-      const char* digits = number.data() + (c == '-' ? 1 : 0);
-      const auto read = std::from_chars(digits, number.data() + number.size(), magnitude);
-      const bool fits = read.ec == std::errc() && (c != '-' || magnitude <= std::uint64_t{1} << 63);
-      if (whole && read.ec != std::errc::invalid_argument && !fits)
-        refuse("number " + std::string(number.substr(0, 40)) +
+  outside_strings(text, [&](std::size_t i) {
+    depth += text[i] == '{' || text[i] == '[' ? 1 : text[i] == '}' || text[i] == ']' ? -1 : 0;
+    if (depth > kDeepest)
+      fail(file, first_line + line_of(text, i) - 1,
+           "JSON is nested more than " + std::to_string(kDeepest) + " deep");
+  });
+}
+
+// A parser makes a double of a whole number that has more than 64 bits: an id would come back as
+// another.
+void check_numbers(const std::filesystem::path& file, std::string_view text,
+                   std::int64_t first_line) {
+  std::size_t end = 0;  // of the number that was looked at last
+  outside_strings(text, [&](std::size_t i) {
+    const bool negative = text[i] == '-';
+    if (i < end || (!negative && std::isdigit(static_cast<unsigned char>(text[i])) == 0)) return;
+    end = std::min(text.find_first_not_of("+-.0123456789eE", i), text.size());
+    const std::string_view number = text.substr(i, end - i);
+    if (number.find_first_of(".eE") != std::string_view::npos) return;
+    std::uint64_t magnitude = 0;
+    const auto read = std::from_chars(number.data() + (negative ? 1 : 0),
+                                      number.data() + number.size(), magnitude);
+    const bool fits = read.ec != std::errc::result_out_of_range &&
+                      (!negative || magnitude <= std::uint64_t{1} << 63);
+    if (!fits)
+      fail(file, first_line + line_of(text, i) - 1,
+           "number " + std::string(number.substr(0, 40)) +
                " has more than 64 bits; write it as a text");
-      i = end - 1;
-    }
-  }
+  });
 }
 
 const nlohmann::json& member(const JsonRow& row, const char* key) {
@@ -60,6 +75,7 @@ const nlohmann::json& member(const JsonRow& row, const char* key) {
 }
 
 JsonRow parse_row(const std::filesystem::path& file, std::string_view text, std::int64_t line) {
+  check_numbers(file, text, line);
   JsonRow row{&file, line, parse_json(file, text, line), line};
   if (!row.value.is_object()) {
     fail(file, line, std::string("row is a ") + type_name(row.value) + ", expected an object");
@@ -177,7 +193,7 @@ std::vector<JsonRow> json_rows(const std::filesystem::path& file, std::string_vi
 
 nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text,
                           std::int64_t first_line) {
-  check_limits(file, text, first_line);
+  check_depth(file, text, first_line);
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {

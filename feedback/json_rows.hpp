@@ -35,13 +35,12 @@ struct JsonRow {
 };
 
 // Rows of a JSONL text (blank lines are ignored) or of a JSON array of objects, told apart by the
-// first byte. Throws if there is no row, a row is not an object, or the JSON is malformed.
-// The rows point to `file`, which must outlive them.
+// first byte. Throws if there is no row, a row is not an object or holds a whole number of more
+// than 64 bits, or the JSON is malformed. The rows point to `file`, which must outlive them.
 [[nodiscard]] std::vector<JsonRow> json_rows(const std::filesystem::path& file,
                                              std::string_view text);
 
-// A JSON document; throws "FILE:LINE: ..." for what is malformed, nested more than 200 deep, or
-// holds a whole number of more than 64 bits, which would come back as another.
+// A JSON document; throws "FILE:LINE: ..." for what is malformed or nested more than 200 deep.
 [[nodiscard]] nlohmann::json parse_json(const std::filesystem::path& file, std::string_view text,
                                         std::int64_t first_line = 1);
 

@@ -43,6 +43,9 @@ TEST(Constitution, ErrorsNameTheLineAndWhatWasExpected) {
             "c.toml:11: id 'f' is used twice");
   EXPECT_EQ(load_error("version = 2\n"), "c.toml:1: key 'version': expected 1");
   EXPECT_TRUE(load_error(head + "[[critique]\n").starts_with("c.toml:4: malformed TOML"));
+  std::string deep = "[a";
+  for (int i = 0; i < 100000; ++i) deep += ".a";
+  EXPECT_EQ(load_error(head + deep + "]\n"), "c.toml:4: a key of more than 100 parts");
   EXPECT_EQ(load_error(""), "c.toml: is empty");
   EXPECT_EQ(load_error(head + kCritique + "[[feedback]]\nid = 'f'\ntext = 'Which? Options:'\n"),
             "c.toml:10: key 'text' ends in 'Options:', which the template adds");
