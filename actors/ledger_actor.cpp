@@ -240,9 +240,13 @@ LedgerActor::behavior_type ledger_actor(LedgerActor::stateful_pointer<LedgerStat
         (void)s.commits.handle(event);
       },
       [self, metrics, patience](Tick) { try_commit(self, metrics, patience); },
-      [self, metrics, patience](FinishRole) {
-        self->state.finishing = true;
-        if (!self->state.trouble) try_commit(self, metrics, patience);
+      [self, metrics, patience](const FinishRole& finish) {
+        auto& s = self->state;
+        s.finishing = true;
+        if (!finish.complete)
+          try_commit(self, metrics, {.longest = {}, .between = patience.between});
+        else if (!s.trouble)
+          try_commit(self, metrics, patience);
       },
       [self, patience](Probe) {
         fold_in_time(self->state, patience);

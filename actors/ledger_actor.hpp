@@ -5,7 +5,8 @@
 //
 // A commit that fails, or would go to a file that is no longer at the ledger's path, is tried again
 // for a while: a disk gets room, a directory comes back. Meanwhile nothing is acknowledged, so all
-// of it stays with its senders. After that the actor dies of what it met first.
+// of it stays with its senders. After that the actor dies of what it met first; at once where it is
+// to finish a phase that is not complete, whose work is made again.
 //
 // What a peer says is checked against what it holds: it needs the ticket of every item it names, an
 // item's record has the item's kind, and a trainer speaks of its own models, in versions that can

@@ -59,6 +59,14 @@ void start_control_roles(Self self) {
   keep(self, "prompt_source/0", state.source);
 }
 
+// What waits for the ledger's files is waited for where the phase is done; otherwise it is made
+// again.
+void finish_ledger(Self self) {
+  const auto ledger = self->state.control_roles.find("ledger/0");
+  if (ledger == self->state.control_roles.end() || self->state.control_roles.size() > 1) return;
+  self->send(ledger->second, FinishRole{.complete = self->state.ending == State::kDone});
+}
+
 // After the nodes the control actors end, the source of work first and the ledger last.
 void close_control(Self self) {
   auto& state = self->state;
@@ -68,8 +76,7 @@ void close_control(Self self) {
     state.status.state = state.ending == State::kRunning ? State::kFailed : state.ending;
   for (const auto& [name, role] : state.control_roles)
     if (name != "ledger/0") self->send(role, FinishRole{});
-  if (state.control_roles.size() == 1)
-    self->send(state.control_roles.begin()->second, FinishRole{});
+  finish_ledger(self);
 }
 
 // An actor of this very process does not return. It cannot be ended, so neither restarted: the run
@@ -140,9 +147,8 @@ void on_down(Self self, const caf::down_msg& down) {
       state.status.reason = name + " died: " + fault_text(self->system(), down.reason);
       state.status.events.push_back(state.status.reason);
     }
-    if (state.control_roles.size() == 1 && state.control_roles.contains("ledger/0"))
-      self->send(state.control_roles.begin()->second, FinishRole{});
-    else if (state.control_roles.empty())
+    finish_ledger(self);
+    if (state.control_roles.empty())
       state.status.state = state.ending == State::kRunning ? State::kFailed : state.ending;
     return;
   }

@@ -329,11 +329,26 @@ TEST_F(LedgerActorTest, EndsInOrderOnlyWhenWhatWaitsIsCommitted) {
   (void)worker.send(record(1));
   ASSERT_TRUE(eventually([&] { return probe(actor).state != "serving"; }));
   caf::scoped_actor self(system);
-  self->send(actor, FinishRole{});
+  self->send(actor, FinishRole{.complete = true});
   (void)probe(actor);
   std::filesystem::rename(aside, path);
   self->wait_for(actor);
   EXPECT_EQ(read().count_by_state("rl").recorded, 1);
+}
+
+TEST_F(LedgerActorTest, AnIncompletePhaseDoesNotWaitForADatabaseThatIsAway) {
+  std::filesystem::rename(path, directory.path() / "aside");
+  (void)worker.send(record(1));
+  ASSERT_TRUE(eventually([&] { return probe(actor).state.starts_with("waiting: "); }));
+  caf::scoped_actor self(system);
+  self->monitor(actor);
+  self->send(actor, FinishRole{});
+  std::string reason = "it lives";
+  self->receive([&](const caf::down_msg& down) { reason = fault_text(system, down.reason); },
+                caf::after(kDeadline) >> [] {});
+  EXPECT_TRUE(reason.starts_with("handling FinishRole: ledger " + path.string() +
+                                 ": No such file or directory, for "))
+      << reason;
 }
 
 class FoldingLedgerTest : public LedgerActorTest {
