@@ -89,6 +89,7 @@ constexpr Quantity kQuantities[] = {
     {"msgs_total", "", "", kNumber},
     {"msg_bytes_total", "", "", kBytes},
     {"msg_decode_errors_total", "", "", kNumber},
+    {"connections_refused_total", "", "", kNumber},
     {"retries_total", "", "", kNumber},
     {"credits_available", "", "", kNumber},
     {"queue_depth", "", "", kNumber},
