@@ -110,6 +110,8 @@ TEST_F(LedgerAtRest, IsReadWithLogAndIndex) {
 
 TEST_F(LedgerAtRest, ALiveOneIsReadAsItGoesOn) {
   fs::permissions(dir.path(), fs::perms(0755));
+  for (const char* end : {"", "-wal", "-shm"})
+    fs::permissions(made.string() + end, fs::perms(0644));
   const auto count = [this] {
     return as_a_stranger([this] {
       const auto ledger = Ledger::open_read_only(made);
