@@ -172,13 +172,7 @@ def term_unjoined(folder):
     run = Run(folder)
     try:
         run.start()
-        deadline = time.monotonic() + RUN_SECONDS
-        while True:  # before it has said hello
-            try:
-                os.kill(run.worker("engine"), signal.SIGSTOP)
-                break
-            except AssertionError:
-                assert time.monotonic() < deadline
+        os.kill(run.wait_for_worker("engine", "sl_generate"), signal.SIGSTOP)  # before it has said hello
         time.sleep(1)
         run.process.send_signal(signal.SIGTERM)
         began = time.monotonic()

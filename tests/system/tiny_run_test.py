@@ -132,6 +132,30 @@ class Run:
                 print(f"{' '.join(arguments[1:])}\n{threads(process)}")
             raise
 
+    def end(self):
+        """Whatever a failed test left running; its workers end with it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def query(self, sql, *values):
+        try:
+            with sqlite3.connect(f"file:{self.run}/ledger.sqlite?mode=ro", uri=True, timeout=5) as db:
+                return db.execute(sql, values).fetchall()
+        except sqlite3.OperationalError:  # not made yet
+            return []
+
+    def wait_for_version(self, version):
+        """Until rl has committed this policy version and is not at its end."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, "the run ended before it could be disturbed"
+            rows = self.query("SELECT max(version) FROM versions WHERE model = 'policy'")
+            if rows and rows[0][0] is not None and rows[0][0] >= version:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"no policy version {version} in {RUN_SECONDS} s")
+
     def processes(self):
         """Process id and arguments of the control process and its workers."""
         return processes(lambda arguments: str(self.run) in arguments or str(self.config) in arguments)
