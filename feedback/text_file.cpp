@@ -42,22 +42,20 @@ struct Kind {
   const char* name;
   const char* remedy;
 };
-constexpr std::string_view kPandas =
+constexpr const char* kParquetToJson =
     "python3 -c 'import pandas; pandas.read_parquet(\"F\").to_json(\"F.jsonl\", "
-    "orient=\"records\", "
-    "lines=True)'";
+    "orient=\"records\", lines=True)'";
+constexpr const char* kArrowToJson =
+    "python3 -c 'import pandas; pandas.read_feather(\"F\").to_json(\"F.jsonl\", "
+    "orient=\"records\", lines=True)'";
 constexpr Kind kOtherKinds[] = {
-    {"PAR1", "a Parquet file", kPandas.data()},
-    {"ARROW1", "an Arrow file",
-     "python3 -c 'import pandas; pandas.read_feather(\"F\").to_json("
-     "\"F.jsonl\", orient=\"records\", lines=True)'"},
+    {"PAR1", "a Parquet file", kParquetToJson},
+    {"ARROW1", "an Arrow file", kArrowToJson},
     {"\xFF\xFE", "UTF-16", "iconv -f UTF-16 -t UTF-8"},
     {"\xFE\xFF", "UTF-16", "iconv -f UTF-16 -t UTF-8"},
     {"PK\x03\x04", "a ZIP archive", "unzip, or of a spreadsheet \"save as CSV\""},
     {"7z\xBC\xAF\x27\x1C", "a 7z archive", "7z x"},
-    {"\xFD"
-     "7zXZ",
-     "xz", "unxz"},
+    {"\xFD\x37zXZ", "xz", "unxz"},
     {"\x1F\x8B", "gzip", "gunzip"},  // from a pipe: a file is unpacked before
     {"BZh", "bzip2", "bunzip2"},
     {"\x28\xB5\x2F\xFD", "zstd", "unzstd"},

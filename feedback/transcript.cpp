@@ -54,11 +54,11 @@ std::optional<Mark> mark_at(std::string_view text, std::size_t begin, Before bef
   const std::size_t at = plain ? begin : skip(text, begin, "#*_>[< ");
   std::size_t end = at;
   while (end < text.size() && std::isalpha(static_cast<unsigned char>(text[end])) != 0) ++end;
+  std::size_t colon = plain ? end : skip(text, end, "*_]> \t");
+  if (end == at || colon == text.size() || text[colon] != ':') return std::nullopt;
   const std::string_view name = text.substr(at, end - at);
   const RoleName* known = role_named(name);
   if (known == nullptr) return std::nullopt;
-  std::size_t colon = plain ? end : skip(text, end, "*_]> \t");
-  if (colon == text.size() || text[colon] != ':') return std::nullopt;
   colon = plain ? colon + 1 : skip(text, colon + 1, "*_");
   return Mark{begin, colon, name, known->role, before};
 }
