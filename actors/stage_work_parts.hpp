@@ -40,8 +40,8 @@ struct Maker {
     if (dropped == 0 || notes == nullptr) return;
     const bool train = split == feedback::Split::kTrain;
     notes->push_back(std::string(key) + ": " + std::to_string(dropped) +
-                     " rows of the changed file are " + (train ? "for training" : "held out") +
-                     " there and were " + (train ? "held out" : "trained on") + " before; " +
+                     (train ? " rows for training ask what was held out; "
+                            : " held-out rows ask what was trained on; ") +
                      kLeftOut);
   }
   // Of one split, in seeded order.

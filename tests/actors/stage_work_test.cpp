@@ -97,9 +97,7 @@ TEST_F(StageWork, APromptOfAChangedFileIsNeverTrainedOnAndEvaluated) {
   std::vector<std::string> notes;
   (void)stage_work(context, ledger, find_phase(context.config, "eval_generate"), &notes);
   ASSERT_EQ(notes.size(), 1u);
-  EXPECT_EQ(notes[0],
-            "data.red_team: 4 rows of the changed file are held out there and were trained on "
-            "before; they are left out");
+  EXPECT_EQ(notes[0], "data.red_team: 4 held-out rows ask what was trained on; they are left out");
 }
 
 TEST_F(StageWork, TheEvaluationJudgesOnlyPairsWithSomethingToPrefer) {

@@ -24,9 +24,10 @@ from tiny_run_test import BINARY, RUN_SECONDS, VOCABULARY, Run
 
 
 def tree(folder):
-    """Every file's content but the lock's and the shared memory of SQLite, which an opening makes."""
+    """Every file's content but those that an opening makes: the lock, SQLite's shared memory and an empty log."""
     return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.suffix not in (".lock", ".log") and not path.name.endswith("-shm")}
+            if path.is_file() and path.suffix not in (".lock", ".log") and not path.name.endswith("-shm")
+            and not (path.name.endswith("-wal") and path.stat().st_size == 0)}
 
 
 def flip(path, offset):
@@ -84,7 +85,7 @@ def lost_ledger(folder):
     shutil.copytree(run.run, kept)
     ledger, log = run.run / "ledger.sqlite", run.run / "ledger.sqlite-wal"
     assert log.stat().st_size > 0
-    newest = sorted(path for path in (run.run / "checkpoints/policy").iterdir())[-1]
+    newest = max((run.run / "checkpoints/policy").glob("ckpt-*"), key=lambda path: [int(n) for n in path.name.split("-")[1:]])
 
     def older():
         """The database as it was before rl, without its log."""
@@ -94,6 +95,11 @@ def lost_ledger(folder):
     def unknown_checkpoint():
         with sqlite3.connect(ledger) as db:
             db.execute("DELETE FROM versions WHERE model = 'policy'")
+
+    def other_weights():
+        with sqlite3.connect(ledger) as db:  # the log is folded, as by every opening that succeeds
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (run.run / "weights/sl_cai/manifest.json").unlink()
 
     losses = [
         ("the ledger is gone", lambda: ledger.unlink(), ["ledger.sqlite: is missing", "restore it from a backup"]),
@@ -107,7 +113,7 @@ def lost_ledger(folder):
         ("a checkpoint that it does not know", unknown_checkpoint, [str(newest), "the ledger has no version"]),
         ("the manifest is gone", lambda: (run.run / "manifest.json").unlink(), ["manifest.json: is missing"]),
         ("config.toml is gone", lambda: (run.run / "config.toml").unlink(), ["config.toml is missing"]),
-        ("another model's weights", lambda: (run.run / "weights/sl_cai/manifest.json").unlink(),
+        ("another model's weights", other_weights,
          ["weights/sl_cai/manifest.json: is missing or damaged", "as the ledger knows it"]),
     ]
     for name, damage, parts in losses:
