@@ -1,5 +1,6 @@
 #include "actors/kept_model.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "store/manifest.hpp"
@@ -57,6 +58,13 @@ model::ModelFiles load_kept_model(const fs::path& path) {
 
 void save_kept_model(const model::ModelFiles& files, const fs::path& dir) {
   model::save_hf_directory(files, dir, [](const fs::path& complete) { Manifest::write(complete); });
+}
+
+void carry_format(model::ModelFiles& files, const PolicyText& text) {
+  files.chat_template = text.template_source();
+  auto& ends = files.config.eos_ids;
+  if (std::find(ends.begin(), ends.end(), text.end_token()) == ends.end())
+    ends.push_back(text.end_token());
 }
 
 model::Snapshot read_kept_snapshot(const fs::path& file) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "actors/policy_text.hpp"
 #include "model/model_files.hpp"
 #include "model/snapshot.hpp"
 
@@ -23,6 +24,10 @@ struct DamagedWeights : std::runtime_error {
 
 // As model::save_hf_directory, with a manifest.
 void save_kept_model(const model::ModelFiles& files, const std::filesystem::path& dir);
+
+// Whoever reads the model writes conversations as `text` did when it was trained, and ends an
+// answer where they ended: its chat template, and its end-of-turn token among the ends of a text.
+void carry_format(model::ModelFiles& files, const PolicyText& text);
 
 // As model::read_snapshot, which knows its file's checksums; the error says what to do.
 [[nodiscard]] model::Snapshot read_kept_snapshot(const std::filesystem::path& file);

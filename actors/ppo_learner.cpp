@@ -97,8 +97,7 @@ void leave_result(LearnerState& state) {
   auto files = load_kept_model(state.models->weights() /
                                weights_name(state.models->config(), state.options.start));
   const at::NoGradGuard no_grad;
-  // Whoever reads the model writes conversations as it was trained on them.
-  files.chat_template = state.models->load(state.options.start)->text->template_source();
+  carry_format(files, *state.models->load(state.options.start)->text);
   files.tensors.clear();
   for (auto& [tensor_name, tensor] :
        model::merged_tensors(state.ppo ? state.ppo->policy() : state.sft->policy()))

@@ -61,11 +61,15 @@ std::vector<int32_t> encode_conversation(const EngineJob& job, const feedback::J
   const auto messages = conversation(row);
   const bool goes_on = messages.back().role == "assistant";
   const auto end = goes_on ? model::ChatEnd::kContinue : model::ChatEnd::kGenerate;
+  std::vector<int32_t> tokens;
   try {
-    return model::encode_chat(*job.tokenizer, job.chat->chat.render(messages, end, &job.chat->now));
+    tokens =
+        model::encode_chat(*job.tokenizer, job.chat->chat.render(messages, end, &job.chat->now));
   } catch (const model::InputError& error) {  // the template raises
     refuse(row, error.what());
   }
+  if (tokens.empty()) refuse(row, "the chat template writes nothing for key 'messages'");
+  return tokens;
 }
 
 model::ChatTemplate template_for(const std::string& named, const model::ModelFiles& files,

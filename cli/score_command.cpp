@@ -24,11 +24,11 @@ RowRequest request_of(const EngineJob& job, const feedback::JsonRow& row, double
   // An answer of a conversation is what somebody wrote: "<|im_end|>" in it is text, as it is in a
   // message. A prompt's continuation is text as it stands, like the prompt.
   const bool answer = row.has("messages");
-  const std::string continuation = row.text("continuation");
-  if (continuation.empty()) feedback::fail(*row.file, row.line, "key 'continuation' is empty");
   request.prompt = encode_prompt(job, row);
-  request.continuation = job.tokenizer->encode(continuation, /*parse_special=*/!answer,
+  request.continuation = job.tokenizer->encode(row.text("continuation"), /*parse_special=*/!answer,
                                                before_continuation(job, row, request.prompt));
+  if (request.continuation.empty())
+    feedback::fail(*row.file, row.line, "key 'continuation' is empty");
   request.sampling.temperature = temperature;
   result.refusal = too_long(job, request.prompt, static_cast<int64_t>(request.continuation.size()));
   return result;

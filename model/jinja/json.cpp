@@ -10,7 +10,7 @@ namespace charter::model::jinja {
 namespace {
 
 std::string unit(uint32_t code) {
-  char text[8];
+  char text[16];
   std::snprintf(text, sizeof(text), "\\u%04x", code);
   return text;
 }

@@ -44,6 +44,18 @@ class KeptModel : public testing::Test {
       tiny_model_files(CHARTER_SOURCE_DIR "/tests/golden/metaspace/trained.gguf");
 };
 
+TEST_F(KeptModel, CarriesTheFormatThatItWasTrainedIn) {
+  const auto tokenizer = std::make_shared<const model::Tokenizer>(files.tokenizer);
+  const PolicyText text(tokenizer, model::ChatTemplate(model::ChatFormat::kPlain, *tokenizer));
+  files.config.eos_ids = {5};
+  carry_format(files, text);
+  EXPECT_EQ(files.chat_template, text.template_source());
+  const std::vector<int64_t> ends = {5, text.end_token()};
+  EXPECT_EQ(files.config.eos_ids, ends);
+  carry_format(files, text);
+  EXPECT_EQ(files.config.eos_ids, ends);
+}
+
 TEST_F(KeptModel, IsReadBack) {
   const auto back = load_kept_model(dir);
   ASSERT_EQ(back.tensors.size(), files.tensors.size());
