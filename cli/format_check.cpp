@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "feedback/critique.hpp"
+#include "model/input_error.hpp"
 
 namespace charter::cli {
 namespace {
@@ -84,6 +85,25 @@ void check_format(const actors::PolicyText& text) {
   const auto example = text.example("\n\nHuman: What is rain?", "Water.", 1 << 20);
   if (example.loss_from >= static_cast<int64_t>(example.tokens.size()))
     throw std::runtime_error("a conversation has no answer in this format");
+}
+
+void check_system_turns(const actors::PolicyText& text, const RunData& data) {
+  const auto check = [&text](const char* key, const auto& rows) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [](const auto& row) {
+      return row.prompt.front().role == feedback::Role::kSystem;
+    });
+    if (found == rows.end()) return;
+    try {
+      (void)text.prompt(found->prompt);
+    } catch (const model::InputError& error) {
+      throw std::runtime_error(
+          std::string(key) + ": row '" + found->id +
+          "': a system turn that the run's format does not take: " + error.what());
+    }
+  };
+  check("data.red_team", data.red_team);
+  check("data.helpful", data.helpful);
+  check("data.helpfulness", data.helpfulness);
 }
 
 std::string check_chain(const actors::PolicyText& text, const config::RunConfig& c,

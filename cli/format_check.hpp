@@ -13,6 +13,10 @@ namespace charter::cli {
 // Throws std::runtime_error when a conversation of the run cannot be encoded.
 void check_format(const actors::PolicyText& text);
 
+// Throws std::runtime_error "data.KEY: row 'ID': ..." for a system turn in a format that has none:
+// every such row would be given up.
+void check_system_turns(const actors::PolicyText& text, const RunData& data);
+
 // The chain of critique and revision on the shortest training prompt, with answers of full length.
 // Throws std::runtime_error "models.max_context: ..." when a request does not fit even without
 // examples; returns a line when examples must be left out for want of context, else "".

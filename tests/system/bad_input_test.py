@@ -389,6 +389,20 @@ def skipped_rows(new):
         case.fail("expected each file's line", done)
 
 
+def system_turns(new):
+    """They stay what they are, and a format that has none refuses them before the first stage."""
+    case = new("system turns")
+    rows = "".join(json.dumps({"prompt": f"System: Be kind.\n\nHuman: Question {i}?\n\nAssistant:"}) + "\n" for i in range(60))
+    case.set("data.red_team", write(case.folder / "p.jsonl", rows)).set("models.policy_format", "plain")
+    case.refused(r"data\.red_team: row 'p-1': a system turn that the run's format does not take: .*plain turns have no system message").leaves()
+    case.set("models.policy_format", "chatml").works()
+    with sqlite3.connect(f"file:{case.run_dir}/ledger.sqlite?mode=ro", uri=True) as db:
+        work = [json.loads(payload)["prompt"] for (payload,) in db.execute("SELECT CAST(payload AS TEXT) FROM work WHERE kind = 'sl_chain'")]
+    if not work or not all(prompt.startswith("\n\nSystem: Be kind.\n\nHuman: Question ") for prompt in work):
+        failures.append(case.name)
+        print(f"NOT HELD {case.name}: prompts are {work}")
+
+
 def equal_after_the_cut(new):
     """Answers that differ at their beginnings alone, which the cut takes away, are not trained on."""
     case = new("answers equal after the cut")
@@ -420,6 +434,7 @@ def where_nothing_can_be_written(folder, *arguments):
 
 def output_cases(new):
     skipped_rows(new)
+    system_turns(new)
     equal_after_the_cut(new)
     case = new("outputs")
     case.works()
