@@ -1,4 +1,6 @@
 // charter backup --run DIR --out DIR [--json]
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
@@ -16,6 +18,7 @@ struct BackupArguments {
 };
 
 void run_backup(const BackupArguments& arguments) {
+  ::umask(kPrivateUmask);
   const auto backup = back_up(arguments.run, arguments.out);
   if (arguments.json) {
     std::cout << json_line({{"run", arguments.run},

@@ -2,12 +2,17 @@
 // callback that runs it. A callback throws std::exception for bad input; main prints it as one
 // line.
 #pragma once
+#include <sys/types.h>
 
 namespace CLI {
 class App;
 }
 
 namespace charter::cli {
+
+// Prompts, answers and judgements are the user's: a run and a copy of it are written with this
+// umask, so that nobody else reads them. Workers inherit it.
+inline constexpr mode_t kPrivateUmask = 077;
 
 void add_config(CLI::App& app);    // check and explain a run's configuration
 void add_plan(CLI::App& app);      // time, memory and disk a run will take

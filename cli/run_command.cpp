@@ -35,10 +35,6 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// Prompts, answers and judgements are the user's: what a run writes is for nobody else to read.
-// Workers inherit it.
-constexpr mode_t kPrivate = 077;
-
 struct RunArguments {
   std::string file, stage;
   std::vector<std::string> overrides;
@@ -210,7 +206,7 @@ Outcome run_actors(const actors::PipelineOptions& options,
 void run(const RunArguments& arguments) {
   auto config = load_run_config(arguments.file, arguments.overrides);
   if (config.machine.placement == "single") model::keep_freed_memory();
-  ::umask(kPrivate);
+  ::umask(kPrivateUmask);
   // All that is read is read before config.toml makes the directory a run that would be resumed.
   const auto findings =
       check_start(config, data_directory(), {.stage = arguments.stage, .directory = false});

@@ -200,6 +200,8 @@ def backup(folder):
         assert made["ledger_commits"] > 0 and any(name.startswith("policy/") for name in made["checkpoints"]), made
         assert made["weights"] == ["base", "pm.safetensors", "pmp.safetensors", "sl_cai"], made
         assert run.process.poll() is None, "the run ended before its copy was made"
+        readable = [str(path) for path in [copy, *copy.rglob("*")] if path.lstat().st_mode & 0o077]
+        assert not readable, f"readable by others: {readable}"
         again = subprocess.run([BINARY, "backup", "--run", str(run.run), "--out", str(copy)], capture_output=True, text=True)
         assert again.returncode == 1 and "exists, expected a new or an empty directory" in again.stderr, again
         assert [path.name for path in copy.parent.iterdir()] == ["tiny"]
