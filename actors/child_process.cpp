@@ -19,7 +19,10 @@ namespace {
 // The reading end of a pipe that holds `text` and has no writer. A pipe takes 4096 bytes at once.
 int filled_pipe(std::string_view text) {
   int ends[2];
-  if (text.size() > 4096 || ::pipe2(ends, O_CLOEXEC) != 0)
+  if (text.size() > 4096)
+    throw std::runtime_error("input of a process: " + std::to_string(text.size()) +
+                             " bytes, expected at most 4096");
+  if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   const bool written =
       ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
@@ -27,6 +30,14 @@ int filled_pipe(std::string_view text) {
   if (written) return ends[0];
   ::close(ends[0]);
   throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+}
+
+// In the child. What has the number already was opened to be closed at exec.
+void become(int fd, int number) {
+  if (fd == number)
+    ::fcntl(fd, F_SETFD, 0);
+  else
+    ::dup2(fd, number);
 }
 
 }  // namespace
@@ -52,10 +63,10 @@ pid_t start_process(const std::vector<std::string>& arguments, const std::filesy
     // A terminal's Ctrl-C goes to its whole foreground group, a scheduler's or an init system's
     // signal to every process of a job. Workers are told by the supervisor instead, who drains.
     ::setpgid(0, 0);
-    ::dup2(in, STDIN_FILENO);
+    become(in, STDIN_FILENO);
     for (const int number : {SIGINT, SIGHUP, SIGTERM}) ::signal(number, SIG_IGN);
-    ::dup2(out, STDOUT_FILENO);
-    ::dup2(out, STDERR_FILENO);
+    become(out, STDOUT_FILENO);
+    become(out, STDERR_FILENO);
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
