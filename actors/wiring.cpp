@@ -39,6 +39,9 @@ transport::LinkOptions Wiring::options(Arrow arrow, const std::string& role, int
   if (!shares_tokens(arrow)) options.self.model_hash = options.self.tokenizer_hash = 0;
   options.initial_credit = credit;
   options.accept = accepted(arrow, *here, counts);
+  if (options.accept.empty())
+    throw std::invalid_argument("role: " + role + ", expected one with a part in the arrow " +
+                                name(arrow));
   options.max_peers = 0;
   for (const auto& peer : options.accept)  // and each may have a successor
     options.max_peers += 2 * static_cast<size_t>(peer.count);

@@ -38,7 +38,8 @@ struct Wiring {
   std::shared_ptr<Roster> roster = std::make_shared<Roster>();  // of this process
 
   // Options of one end of an arrow for the actor `role`/`index`, granting each peer `credit`
-  // messages. Throws std::invalid_argument when there is no such role.
+  // messages. Throws std::invalid_argument when there is no such role, or it has no part in the
+  // arrow.
   [[nodiscard]] transport::LinkOptions options(Arrow arrow, const std::string& role, int32_t index,
                                                int64_t credit) const;
 };

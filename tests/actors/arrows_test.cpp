@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "actors/wire.hpp"
 

@@ -77,5 +77,50 @@ TEST_F(PortsTest, AnActorWhoseAddressIsTakenDiesAndIsHeldByNothing) {
   EXPECT_TRUE(no_actor_is_held());
 }
 
+// Tokens of one model and tokenizer travel on the trajectory arrow, text on the pair arrow.
+TEST_F(PortsTest, WhoSharesTokensAgreesOnModelAndTokenizer) {
+  auto here_wiring = wiring(), other_model = far(), other_tokenizer = far();
+  here_wiring.hello.model_hash = other_tokenizer.hello.model_hash = 0xaa;
+  here_wiring.hello.tokenizer_hash = other_model.hello.tokenizer_hash = 0xbb;
+  other_model.hello.model_hash = 0xcc;
+  other_tokenizer.hello.tokenizer_hash = 0xdd;
+  FarEnd reward(here_wiring, "reward"), feedback(here_wiring, "feedback");
+  reward.bind(Arrow::kTrajectory);
+  feedback.bind(Arrow::kPair);
+  FarEnd model(other_model, "rollout", 0), tokenizer(other_tokenizer, "rollout", 1),
+      same(here_wiring, "rollout", 2), text(other_model, "rollout", 3);
+  for (FarEnd* end : {&model, &tokenizer, &same}) end->connect(Arrow::kTrajectory);
+  text.connect(Arrow::kPair);
+  EXPECT_TRUE(model.refused_with("model hash: peer has 00000000000000aa, here 00000000000000cc"));
+  EXPECT_TRUE(
+      tokenizer.refused_with("tokenizer hash: peer has 00000000000000bb, here 00000000000000dd"));
+  EXPECT_TRUE(
+      reward.refused_with("tokenizer hash: peer has 00000000000000dd, here 00000000000000bb"));
+  EXPECT_TRUE(same.up());
+  EXPECT_TRUE(text.up());
+}
+
+TEST_F(PortsTest, AnArrowInWhichTheRoleHasNoPartIsNotOpened) {
+  EXPECT_THROW((void)wiring().options(Arrow::kBatch, "rollout", 0, 0), std::invalid_argument);
+  EXPECT_THROW((void)wiring().options(Arrow::kBatch, "stranger", 0, 0), std::invalid_argument);
+  EXPECT_EQ(wiring().options(Arrow::kBatch, "ppo_learner", 0, 0).accept.size(), 1u);
+}
+
+// Of an arrow that another serves: what differs does not become equal by waiting.
+TEST_F(PortsTest, ARefusedRoleEndsWithBothValues) {
+  const auto wire = std::make_shared<transport::IdleTransport>();
+  Ports ports(Wiring{.transport = wire}, "rollout", 0);
+  const auto actor = system.spawn<caf::detached>(linked, wiring());
+  const auto refused = [](transport::LinkId link) {
+    return LinkEvent{.kind = LinkEvent::Kind::kRefused, .from = {link, 0}, .text = "why"};
+  };
+  ports.connect<WorkDrained>(actor, Arrow::kWork, 0, 0);
+  EXPECT_THROW(ports.expect_accepted(refused(transport::IdleTransport::kLink)), std::runtime_error);
+  EXPECT_NO_THROW(ports.expect_accepted(refused(3)));  // of an arrow that this role serves
+  EXPECT_NO_THROW(ports.expect_accepted(
+      {.kind = LinkEvent::Kind::kDown, .from = {transport::IdleTransport::kLink, 1}}));
+  finish(actor);
+}
+
 }  // namespace
 }  // namespace charter::actors

@@ -79,7 +79,6 @@ TEST_F(RunDirectoryTest, UpdatesMayBeRaisedOrLoweredUntilTheRlStageIsDone) {
 
 // Whatever a start under another umask has left.
 TEST_F(RunDirectoryTest, IsForItsOwnerAlone) {
-  namespace fs = std::filesystem;
   const fs::path place = place_;
   std::ofstream(place / "logs/engine.log") << "a line";
   set_rl(StageState::kPending);

@@ -122,7 +122,9 @@ def flood(address, count):
 
 
 def attack(run, pid, addresses):
+    """What strangers do takes little memory, and is counted, not written."""
     before = resident(pid)
+    events, lines = len(run.events()), len(run.log.read_text().splitlines())
     for address in addresses:
         for mechanism in (b"NULL", b"PLAIN", b"CURVE"):
             taken = send_parts_without_end(address, mechanism)
@@ -135,13 +137,8 @@ def attack(run, pid, addresses):
     assert resident(pid) - before < 64 * MIB, f"{(resident(pid) - before) // MIB} MiB more after the flood"
     for connection in idle:
         connection.close()
-
-
-def check_quiet(run):
-    """What strangers do is counted, not written."""
-    events = run.events()
-    assert len(events) < 60, events
-    assert len(run.log.read_text().splitlines()) < 400
+    assert len(run.events()) - events < 10, run.events()
+    assert len(run.log.read_text().splitlines()) - lines < 100
 
 
 def check_private(run):
@@ -186,7 +183,6 @@ def over_tcp(folder):
                 attack(run, pid, [("127.0.0.1", port) for port in ports])
         assert run.wait() == 0
         run.check_complete()
-        check_quiet(run)
     finally:
         run.end()
 
@@ -202,7 +198,6 @@ def over_ipc(folder):
         attack(run, run.process.pid, sockets)
         assert run.wait() == 0
         run.check_complete()
-        check_quiet(run)
     finally:
         run.end()
 
