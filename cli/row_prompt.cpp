@@ -20,6 +20,21 @@ std::string with_article(const std::string& type) {
   return (type == "array" || type == "object" ? "an " : "a ") + type;
 }
 
+// Keys that templates read beside role and content, and that none is given here: a conversation
+// that has them would be written without them.
+constexpr const char* kUnsupported[] = {"tool_calls",        "tool_call_id", "name",
+                                        "reasoning_content", "reasoning",    "thinking",
+                                        "documents"};
+
+void refuse_unsupported(const feedback::JsonRow& row, const nlohmann::json& message,
+                        const std::string& where) {
+  for (const char* key : kUnsupported) {
+    const auto found = message.find(key);
+    if (found == message.end() || found->is_null() || found->empty() || *found == "") continue;
+    refuse(row, where + "." + key + " is not supported, expected role and content");
+  }
+}
+
 std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
   std::vector<model::ChatMessage> messages;
   for (const nlohmann::json& value : row.array(kConversation)) {
@@ -37,9 +52,13 @@ std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
     };
     messages.push_back({.role = text("role"), .content = text("content")});
     const std::string& role = messages.back().role;
-    if (role == "user" || role == "assistant" || (role == "system" && messages.size() == 1))
-      continue;
-    refuse(row, where + ": role \"" + role + "\", expected user, assistant or, first, system");
+    if (role != "user" && role != "assistant" && (role != "system" || messages.size() > 1))
+      refuse(row, where + ": role \"" + role + "\", expected user, assistant or, first, system");
+    refuse_unsupported(row, value, where);
+  }
+  for (const char* key : {"tools", "documents"}) {
+    if (row.has(key))
+      refuse(row, std::string("key '") + key + "' is not supported with 'messages'");
   }
   if (messages.empty() || messages.back().role == "system")
     refuse(row, "key 'messages' ends without a message of the user to answer");

@@ -20,7 +20,7 @@ struct ModelsSection {  // GGUF file or Hugging Face directory; "" means the sam
   std::string helpful;  // writes first answers, critiques and revisions
   std::string judge;
   std::string pm_init;
-  std::string policy_format = "chatml";  // chatml, llama3, mistral, plain
+  std::string policy_format = "chatml";  // model, chatml, llama3, mistral, plain
   int64_t max_context = 2048;            // tokens
 };
 

@@ -80,6 +80,10 @@ TEST_F(WithModel, RefusesWhatIsNoConversation) {
            "messages[1]: role \"system\", expected user, assistant or, first, system"},
           {R"({"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]})",
            "messages[1].content is empty, expected the beginning of an answer"},
+          {R"({"messages": [{"role": "user", "content": "Hi", "tool_calls": [], "name": "Bo"}]})",
+           "messages[0].name is not supported, expected role and content"},
+          {R"({"messages": [{"role": "user", "content": "Hi"}], "tools": [{}]})",
+           "key 'tools' is not supported with 'messages'"},
           {R"({"messages": [{"role": "system", "content": "Be brief."}]})",
            "key 'messages' ends without a message of the user"}}) {
     expect_refused("generate", good + "\n" + row + "\n", ":2: " + why);
