@@ -36,8 +36,8 @@ LinkMetrics LinkMetrics::make(prometheus::Registry& registry, const prometheus::
                                     {{"link", name}}),
       .connections_refused = make.counter(
           "connections_refused_total",
-          "Connections cut off: without the run's key, or too many. Worry if it rises: somebody "
-          "else connects to the run's sockets.",
+          "Connections cut off: without the run's key, or too many. Worry above 10 in ten minutes: "
+          "somebody else connects to the run's sockets.",
           {{"link", name}}),
       .retries = make.counter(
           "retries_total",

@@ -227,6 +227,8 @@ TEST(Limits, RulesByHandAgreeWithTheHelpTexts) {
       {"(increase(charter_actor_restarts_total[1h])) > 3", "actor_restarts_total",
        "above 3 an hour"},
       {"charter_pm_ece_ratio > 0.1 ", "pm_ece_ratio", "above 0.1"},
+      {"(increase(charter_connections_refused_total[10m])) > 10", "connections_refused_total",
+       "above 10 in ten minutes"},
       {"(charter_feedback_requests_total[5m])) > 0.05", "feedback_requests_total", "exceeds 5 %"},
   };
   prometheus::Registry registry;
