@@ -190,6 +190,13 @@ class ActorTest : public testing::Test {
                  [](const caf::error& e) { ADD_FAILURE() << to_string(e); });
     return report;
   }
+  // Whether the actor writes this down of itself, unasked.
+  [[nodiscard]] bool says(const std::string& name, const std::string& state) {
+    return eventually([&] {
+      const auto report = roster->last(name);
+      return report && report->state == state;
+    });
+  }
   template <class Handle>
   void finish(const Handle& handle) {
     caf::scoped_actor self(system);

@@ -74,6 +74,13 @@ TEST_F(ReplayActorTest, ABatchGoesOutOnlyWhenTheLearnerHasCredit) {
   EXPECT_EQ(state(), "0 buffered, version 0");
 }
 
+TEST_F(ReplayActorTest, SaysItsStateWhenItHasStartedAndAfterEachTrajectory) {
+  start(1, /*version=*/3);
+  EXPECT_TRUE(says("replay_buffer/0", "0 buffered, version 3"));
+  ASSERT_TRUE(insert(scored(1, /*version=*/3)));
+  EXPECT_TRUE(says("replay_buffer/0", "1 buffered, version 3"));
+}
+
 TEST_F(ReplayActorTest, ABatchIsNeverSmallerThanB) {
   start(1);
   learner.grant(1);

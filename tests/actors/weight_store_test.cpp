@@ -58,6 +58,13 @@ TEST_F(WeightStoreTest, AnnouncesEachNewVersion) {
   }
 }
 
+TEST_F(WeightStoreTest, SaysItsStateWhenItHasStartedAndAfterEachVersion) {
+  EXPECT_TRUE(says("weight_store/0", "nothing published"));
+  ASSERT_TRUE(publish("policy", 1));
+  ASSERT_TRUE(publish("pm", 2));
+  EXPECT_TRUE(says("weight_store/0", "pm 2, policy 1"));
+}
+
 TEST_F(WeightStoreTest, AnswersALateJoinersRequestWithTheNewestOfThatModel) {
   ASSERT_TRUE(publish("pm", 3));
   ASSERT_TRUE(publish("policy", 1));
