@@ -15,39 +15,19 @@ constexpr const char* kConversation = "messages";
   feedback::fail(*row.file, row.line, model::one_line(why));
 }
 
-std::string with_article(const std::string& type) {
-  if (type == "null") return type;
-  return (type == "array" || type == "object" ? "an " : "a ") + type;
-}
-
-// Keys that templates read beside role and content, and that none is given here: a conversation
-// that has them would be written without them.
-constexpr const char* kUnsupported[] = {"tool_calls",        "tool_call_id", "name",
-                                        "reasoning_content", "reasoning",    "thinking",
-                                        "documents"};
-
-void refuse_unsupported(const feedback::JsonRow& row, const nlohmann::json& message,
-                        const std::string& where) {
-  for (const char* key : kUnsupported) {
-    const auto found = message.find(key);
-    if (found == message.end() || found->is_null() || found->empty() || *found == "") continue;
-    refuse(row, where + "." + key + " is not supported, expected role and content");
-  }
-}
-
 std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
   std::vector<model::ChatMessage> messages;
   for (const nlohmann::json& value : row.array(kConversation)) {
     const std::string where = "messages[" + std::to_string(messages.size()) + "]";
     const auto text = [&](const char* key) {
       if (!value.is_object())
-        refuse(row, where + " is " + with_article(value.type_name()) +
+        refuse(row, where + " is " + feedback::described(value) +
                         ", expected an object with the texts 'role' and 'content'");
       const auto found = value.find(key);
       const std::string what = where + "." + key;
       if (found == value.end()) refuse(row, what + " is missing, expected a text");
       if (!found->is_string())
-        refuse(row, what + " is " + with_article(found->type_name()) + ", expected a text");
+        refuse(row, what + " is " + feedback::described(*found) + ", expected a text");
       return found->get<std::string>();
     };
     messages.push_back({.role = text("role"), .content = text("content")});

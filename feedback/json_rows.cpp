@@ -12,8 +12,6 @@
 namespace charter::feedback {
 namespace {
 
-const char* type_name(const nlohmann::json& value) { return value.type_name(); }
-
 // Calls seen(offset) for every byte of JSON outside strings.
 template <class Seen>
 void outside_strings(std::string_view text, const Seen& seen) {
@@ -71,14 +69,14 @@ const nlohmann::json& member(const JsonRow& row, const char* key) {
 [[noreturn]] void wrong_type(const JsonRow& row, const char* key, const nlohmann::json& value,
                              const char* expected) {
   fail(*row.file, row.line,
-       "key '" + std::string(key) + "' is a " + type_name(value) + ", expected " + expected);
+       "key '" + std::string(key) + "' is " + described(value) + ", expected " + expected);
 }
 
 JsonRow parse_row(const std::filesystem::path& file, std::string_view text, std::int64_t line) {
   check_numbers(file, text, line);
   JsonRow row{&file, line, parse_json(file, text, line), line};
   if (!row.value.is_object()) {
-    fail(file, line, std::string("row is a ") + type_name(row.value) + ", expected an object");
+    fail(file, line, "row is " + described(row.value) + ", expected an object");
   }
   return row;
 }
@@ -132,6 +130,9 @@ std::vector<JsonRow> line_rows(const std::filesystem::path& file, std::string_vi
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view line = text.substr(begin, end - begin);
     ++number;
+    if (trim(line) == "{")
+      fail(file, number,
+           "a row ends after \"{\", expected an object a line or an array of objects");
     if (!trim(line).empty()) rows.push_back(parse_row(file, line, number));
     begin = end + 1;
   }
@@ -139,6 +140,11 @@ std::vector<JsonRow> line_rows(const std::filesystem::path& file, std::string_vi
 }
 
 }  // namespace
+
+std::string described(const nlohmann::json& value) {
+  if (value.is_null()) return "null";
+  return (value.is_structured() ? "an " : "a ") + std::string(value.type_name());
+}
 
 std::string JsonRow::text(const char* key) const {
   const nlohmann::json& value = member(*this, key);

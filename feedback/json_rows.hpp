@@ -34,6 +34,9 @@ struct JsonRow {
   }
 };
 
+// What a value is, for a message: "null", "a number", "an object".
+[[nodiscard]] std::string described(const nlohmann::json& value);
+
 // Rows of a JSONL text (blank lines are ignored) or of a JSON array of objects, told apart by the
 // first byte. Throws if there is no row, a row is not an object or holds a whole number of more
 // than 64 bits, or the JSON is malformed. The rows point to `file`, which must outlive them.

@@ -142,13 +142,31 @@ bool is_chat_markup(std::string_view text) {
                      [text](std::string_view beginning) { return text.starts_with(beginning); });
 }
 
+// Lines end as they do in Unix, whatever wrote them.
 std::string with_line_feeds(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
-    out += text[i];
+    out += text[i] == '\r' ? '\n' : text[i];
   }
   return out;
+}
+
+// A text that begins without a marker. One that ends on the assistant's asks for an answer: behind
+// a human marker it is a transcript with something before it.
+Read plain_text(std::string_view text) {
+  const std::vector<Mark> marks = marks_of(text);
+  if (marks.empty() || marks.back().role != Role::kAssistant || marks.back().text < text.size())
+    return single_turn(text);
+  const Mark& last = marks.back();
+  const auto capital = [](const Mark& mark) { return lower(mark.name) != mark.name; };
+  const bool human = std::any_of(marks.begin(), marks.end(), [&](const Mark& mark) {
+    return mark.role == Role::kHuman && (mark.before != Before::kSpace || capital(mark));
+  });
+  if (human && (last.before != Before::kSpace || lower(last.name) == "assistant"))
+    return Skip::kTurnMarkers;
+  if (last.before == Before::kSpace) return single_turn(text);
+  return single_turn(trim(text.substr(0, last.begin)));
 }
 
 // Without an empty answer at its end; unusable if what is kept would be read as other turns.
@@ -158,10 +176,6 @@ Read checked(Conversation turns) {
   if (turns.empty() || turns.back().text.empty()) return Skip::kEmpty;
   if (parse(render(turns)) != turns) return Skip::kTurnMarkers;
   return turns;
-}
-
-std::string described(const nlohmann::json& value) {
-  return value.is_null() ? "null" : "a value of type " + std::string(value.type_name());
 }
 
 Read read_messages(const JsonRow& row, const char* key, const nlohmann::json& list) {
@@ -201,13 +215,9 @@ Read read_conversation(std::string_view raw) {
   const std::string_view text = trim(normal);
   if (text.empty()) return Skip::kEmpty;
   if (is_chat_markup(text)) return Skip::kChatMarkup;
-  if (is_transcript(text)) {
-    Read read = transcript(text, marks_of(text));
-    if (auto* turns = std::get_if<Conversation>(&read)) return checked(std::move(*turns));
-    return read;
-  }
-  const std::size_t asked = text.ends_with(kAssistantMarker) ? kAssistantMarker.size() : 0;
-  return checked(single_turn(trim(text.substr(0, text.size() - asked))));
+  Read read = is_transcript(text) ? transcript(text, marks_of(text)) : plain_text(text);
+  if (auto* turns = std::get_if<Conversation>(&read)) return checked(std::move(*turns));
+  return read;
 }
 
 Read read_conversation(const JsonRow& row, const char* key) {

@@ -18,7 +18,8 @@ using Read = std::variant<Conversation, Skip>;
 // "System:" in any case and with or without Markdown around it ("### Human:", "**User:**"), after
 // any white space. Its turns begin at markers after a blank line or, if there is none, at the
 // beginning of a line; of names for a role the first one counts ("AI:" and "Bot:" too, later on).
-// Any other text is one human turn. A bare assistant marker at the end is dropped.
+// Any other text is one human turn. A bare assistant marker at the end is dropped. Line ends become
+// those of Unix.
 [[nodiscard]] Read read_conversation(std::string_view text);
 
 // A text as above, or a list of {role, content} under `key` of a row: roles user (human),

@@ -26,6 +26,9 @@ TEST(JsonRows, MalformedRowsAreNamed) {
   };
   EXPECT_TRUE(error("{\"a\": 1}\n{\"a\": \n").starts_with("r:2: malformed JSON"));
   EXPECT_EQ(error("7\n"), "r:1: row is a number, expected an object");
+  EXPECT_EQ(error("null\n"), "r:1: row is null, expected an object");
+  EXPECT_EQ(error("{\n \"a\": 1\n}\n"),
+            "r:1: a row ends after \"{\", expected an object a line or an array of objects");
   EXPECT_EQ(error("[\n{\"a\": 1},\n"), "r:3: file ends inside the JSON array");
   EXPECT_TRUE(error("[\n{\"a\": 1},\n{\"a\" 2}]").starts_with("r:3: malformed JSON"));
   EXPECT_EQ(error("[]"), "r: holds no row");

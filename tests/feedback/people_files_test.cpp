@@ -129,7 +129,7 @@ TEST(PeoplesPrompts, AreRefusedByTheirKind) {
       {"p.csv", "# about\nq,a\nWhy?,a\n", "p.csv:2: expected a column"},
       {"p.csv", "prompt,split\nWhy?,third\n", "p.csv:2: key 'split' is 'third'"},
       {"p.jsonl", R"({"id": {"a": 1}, "prompt": "Why?"})",
-       "p.jsonl:1: key 'id' is a object, expected a string"},
+       "p.jsonl:1: key 'id' is an object, expected a string"},
       {"p.jsonl", R"({"id": 1.5, "prompt": "Why?"})",
        "p.jsonl:1: key 'id' is a number, expected an integer"},
       {"p.jsonl", "{}\n{\"prompt\": null}",

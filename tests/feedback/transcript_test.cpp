@@ -30,6 +30,7 @@ TEST(Transcript, IsReadInItsSpellings) {
        {"\n\nHuman: How?\n\nAssistant: So.\n\nHuman: Why?",
         "Human: How?\n\nAssistant: So.\n\nHuman: Why?",
         "  Human: How?\n\nAssistant: So.\n\nHuman: Why?\n\nAssistant:",
+        "\rHuman: How?\r\rAssistant: So.\r\rHuman: Why?",
         "\r\n\r\nHuman: How?\r\n\r\nAssistant: So.\r\n\r\nHuman: Why?\r\n",
         "Human: How?\nAssistant: So.\nHuman: Why?\nAssistant:",
         "\nHuman: How?\nAssistant: So.\nHuman: Why?",
@@ -81,6 +82,10 @@ TEST(Transcript, SkipsWhatCouldBeNested) {
 
 TEST(Transcript, AnswersThatAreToComeAreDropped) {
   EXPECT_EQ(read("How?\n\nAssistant:"), "H:How?");
+  EXPECT_EQ(read("How?\nAssistant:"), "H:How?");
+  EXPECT_EQ(read("What is a Personal Assistant:"), "H:What is a Personal Assistant:");
+  EXPECT_EQ(read("A user asks. USER: How? ASSISTANT:"), "(with turn markers inside a text)");
+  EXPECT_EQ(read("Talk.\n\nUser: How?\n\nAI:"), "(with turn markers inside a text)");
   EXPECT_EQ(read("\n\nHuman: How?\n\nAssistant: "), "H:How?");
   EXPECT_EQ(read("\n\nHuman:\n\nAssistant:"), "(empty)");
   EXPECT_EQ(read(" \r\n"), "(empty)");
@@ -116,7 +121,7 @@ TEST(Transcript, ListsOfMessagesAreRead) {
   EXPECT_EQ(error(R"([{"role": "user", "content": "a"}, {"role": "assistant", "content": null}])"),
             "m:1: messages[1].content is null, expected a text");
   EXPECT_EQ(error(R"([{"role": "user", "content": ["a"]}])"),
-            "m:1: messages[0].content is a value of type array, expected a text");
+            "m:1: messages[0].content is an array, expected a text");
   EXPECT_EQ(error(R"([{"from": "human", "value": "a"}])"),
             "m:1: messages[0]: expected an object with the texts 'role' and 'content'");
   EXPECT_EQ(error(R"([{"role": "tool", "content": "a"}])"),
