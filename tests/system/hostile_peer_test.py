@@ -35,6 +35,7 @@ def long_frame(flags, body):
 
 READY = long_frame(4, b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER")
 PART = long_frame(1, bytes(MIB))
+IDLE = 1100  # connections to one socket
 
 
 class LimitedRun(tiny.Run):
@@ -90,10 +91,17 @@ def resident(pid):
 
 def connect(address):
     family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
-    stranger = socket.socket(family, socket.SOCK_STREAM)
-    stranger.settimeout(10)
-    stranger.connect(address)
-    return stranger
+    deadline = time.monotonic() + 10
+    while True:
+        stranger = socket.socket(family, socket.SOCK_STREAM)
+        stranger.settimeout(10)
+        try:
+            stranger.connect(address)
+            return stranger
+        except BlockingIOError:  # of AF_UNIX: the listener's queue is full
+            stranger.close()
+            assert time.monotonic() < deadline, f"{address} takes no connection"
+            time.sleep(0.002)
 
 
 def send_parts_without_end(address, mechanism, limit=256):
@@ -110,34 +118,36 @@ def send_parts_without_end(address, mechanism, limit=256):
     return sent
 
 
-def flood(address, count):
-    """Connections that say nothing. Those that are refused while the flood lasts are its own affair."""
-    idle = []
-    for _ in range(count):
-        try:
-            idle.append(connect(address))
-        except (BlockingIOError, ConnectionError, TimeoutError):
-            pass
-    return idle
+def may_open(files):
+    """This test needs more of them than the run."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < files:
+        print(f"skipped: {most} open files are allowed, {files} needed")
+        sys.exit(77)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return most
 
 
 def attack(run, pid, addresses):
-    """What strangers do takes little memory, and is counted, not written."""
+    """What strangers do takes little memory of the control process, and is counted, not written."""
     before = resident(pid)
+
+    def check_memory(when):
+        taken = resident(pid) - before
+        assert pid != run.process.pid or taken < 64 * MIB, f"{taken // MIB} MiB more after {when}"
+
     events, lines = len(run.events()), len(run.log.read_text().splitlines())
     for address in addresses:
         for mechanism in (b"NULL", b"PLAIN", b"CURVE"):
             taken = send_parts_without_end(address, mechanism)
             assert taken < 64, f"{address} took {taken} MiB of {mechanism} from a stranger"
-    assert resident(pid) - before < 64 * MIB, f"{(resident(pid) - before) // MIB} MiB more after the parts"
-    idle = [connection for address in addresses[:3] for connection in flood(address, 1100)]
-    assert len(idle) > 1000, len(idle)
-    time.sleep(0.5)
+    check_memory("the parts")
+    idle = [connect(address) for address in addresses[:2] for _ in range(IDLE)]  # they say nothing
     assert run.process.poll() is None, "the run ended"
-    assert resident(pid) - before < 64 * MIB, f"{(resident(pid) - before) // MIB} MiB more after the flood"
+    check_memory("the flood")
     for connection in idle:
         connection.close()
-    assert len(run.events()) - events < 10, run.events()
+    assert len(run.events()) - events < 30, run.events()
     assert len(run.log.read_text().splitlines()) - lines < 100
 
 
@@ -168,8 +178,8 @@ def check_arguments(run):
 
 
 def over_tcp(folder):
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    run = LimitedRun(folder, (48, most), umask=0, transport="tcp", updates=30)
+    most = may_open(3 * IDLE)
+    run = LimitedRun(folder, (48, most), umask=0, transport="tcp", updates=100)
     try:
         run.start()
         run.wait_for_version(3)
@@ -188,7 +198,8 @@ def over_tcp(folder):
 
 
 def over_ipc(folder):
-    run = LimitedRun(folder, (1024, 1024), transport="ipc", updates=30)
+    may_open(3 * IDLE)
+    run = LimitedRun(folder, (1024, 1024), transport="ipc", updates=100)
     try:
         run.start()
         run.wait_for_version(3)
