@@ -75,7 +75,7 @@ bool indexable(const List& list) {
 // The value at the key, without regard to methods.
 bool subscript(Run& run, const Value& object, const Value& key, Value& out) {
   if (const Dict* dict = as_dict(object)) {
-    run.step(static_cast<int64_t>(dict->items.size() / 16));
+    run.step_compare(key, dict->items.size() / 16);
     const Value* value = lookup(*dict, key);
     if (value != nullptr) out = *value;
     return value != nullptr;

@@ -37,7 +37,7 @@ Value call_list_method(Run& run, const Value& object, const std::string& name, c
   }
   const Bound bound(run, "list." + name, args, {"value"});
   const Value& value = bound.need(0);
-  run.step(static_cast<int64_t>(list.items.size()));
+  run.step_compare(value, list.items.size());
   const auto same = [&](const Value& element) { return equal(element, value); };
   if (name == "count")
     return static_cast<int64_t>(std::count_if(list.items.begin(), list.items.end(), same));
@@ -52,6 +52,7 @@ Value call_dict_method(Run& run, const Value& object, const std::string& name, c
   if (name == "get") {
     if (!args.named.empty()) run.fail("dict.get takes no named arguments");
     const Bound bound(run, "dict.get", args, {"key", "default"});
+    run.step_compare(bound.need(0), dict.items.size());
     const Value* value = lookup(dict, bound.need(0));
     if (value != nullptr) return *value;
     return bound.get(1) != nullptr ? *bound.get(1) : Value(None{});

@@ -156,6 +156,7 @@ Value negative(Run& run, const Value& value, bool minus) {
 }
 
 bool is_less(Run& run, const Value& a, const Value& b) {
+  run.step_compare(a, b);
   bool ordered = true;
   const bool out = less(a, b, ordered);
   if (!ordered) unsupported(run, "<", a, b);
@@ -172,19 +173,19 @@ bool contains(Run& run, const Value& in, const Value& value) {
   if (const Dict* dict = as_dict(in)) {
     if (as_dict(value) || (as_list(value) && as_list(value)->form != List::Form::kTuple))
       run.refuse(value, "cannot be the key of a dict");
-    run.step(static_cast<int64_t>(dict->items.size()));
+    run.step_compare(value, dict->items.size());
     return lookup(*dict, value) != nullptr;
   }
   if (!as_list(in) && !as<std::shared_ptr<Iterator>>(in) && !is_undefined(in))
     run.refuse(in, "has nothing in it");
   const auto elements = run.elements(in);
+  run.step_compare(value, elements.size());
   return std::any_of(elements.begin(), elements.end(),
                      [&](const Value& element) { return equal(element, value); });
 }
 
 bool compare(Run& run, std::string_view sign, const Value& a, const Value& b) {
-  if (const Text* text = as_text(a)) run.step(static_cast<int64_t>(text->size() / 256));
-  if (const List* list = as_list(a)) run.step(static_cast<int64_t>(list->items.size()));
+  run.step_compare(a, b);
   if (sign == "==") return equal(a, b);
   if (sign == "!=") return !equal(a, b);
   if (sign == "in") return contains(run, b, a);

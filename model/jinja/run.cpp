@@ -10,6 +10,9 @@ namespace {
 // Values nest no deeper, so that printing and freeing one takes little stack.
 constexpr int kMaxDepth = 100;
 
+// No value is heavier: a comparison takes no longer than a rendering.
+constexpr int64_t kMaxWeight = 20'000'000;
+
 int depth_of(const Value& value) {
   if (const List* list = as_list(value)) return list->depth;
   const Dict* dict = as_dict(value);
@@ -34,22 +37,31 @@ Value Run::text(Text text) {
 Value Run::list(std::vector<Value> items, List::Form form) {
   charge(items.size() * sizeof(Value) + sizeof(List));
   int depth = 1;
-  for (const Value& item : items) depth = std::max(depth, depth_of(item) + 1);
+  int64_t weight = 1;
+  for (const Value& item : items) {
+    depth = std::max(depth, depth_of(item) + 1);
+    weight += weight_of(item);
+    if (weight > kMaxWeight) fail("lists of too many values within each other");
+  }
   if (depth > kMaxDepth)
     fail("lists deeper than " + std::to_string(kMaxDepth) + " within each other");
   return std::make_shared<const List>(
-      List{.form = form, .items = std::move(items), .depth = depth});
+      List{.form = form, .items = std::move(items), .depth = depth, .weight = weight});
 }
 
 Value Run::dict(std::vector<std::pair<Value, Value>> items) {
   charge(2 * items.size() * sizeof(Value) + sizeof(Dict));
   auto out = std::make_shared<Dict>();
   for (auto& [key, value] : items) {
-    step(static_cast<int64_t>(out->items.size() / 16));
+    step_compare(key, out->items.size() / 16);
     const bool hashable = as_dict(key) == nullptr && !as<std::shared_ptr<Iterator>>(key) &&
                           (as_list(key) == nullptr || as_list(key)->form == List::Form::kTuple);
     if (!hashable) refuse(key, "cannot be the key of a dict");
     out->depth = std::max({out->depth, depth_of(value) + 1, depth_of(key) + 1});
+    // Dicts are compared key by key, each with all of the other's.
+    out->weight +=
+        weight_of(key) * (1 + static_cast<int64_t>(out->items.size() / 16)) + weight_of(value);
+    if (out->weight > kMaxWeight) fail("dicts of too many values within each other");
     const auto same = std::find_if(out->items.begin(), out->items.end(),
                                    [&](const auto& item) { return equal(item.first, key); });
     if (same != out->items.end()) {

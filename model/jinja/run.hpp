@@ -1,5 +1,6 @@
 // One rendering of a template: its bounds, and where its values are made.
 #pragma once
+#include <algorithm>
 #include <ctime>
 #include <deque>
 #include <string>
@@ -14,7 +15,7 @@ namespace charter::model::jinja {
 // A template comes with a model, from anywhere: what it may take before it is refused.
 struct Limits {
   int64_t steps = 20'000'000;        // nodes evaluated, and elements that filters look at
-  int64_t bytes = int64_t{1} << 28;  // of all values that are made, those let go of included
+  int64_t bytes = int64_t{1} << 26;  // of all values that are made, those let go of included
   int depth = 500;                   // of evaluations within each other, macros included
 };
 
@@ -26,8 +27,13 @@ class Run {
   Run& operator=(const Run&) = delete;
 
   void step(int64_t count = 1) {
-    steps_ += count;
+    steps_ += std::min(count, limits_.steps);
     if (steps_ > limits_.steps) fail("more than " + std::to_string(limits_.steps) + " steps");
+  }
+  // Comparing two values, or one with each of `count`.
+  void step_compare(const Value& a, const Value& b) { step(std::min(weight_of(a), weight_of(b))); }
+  void step_compare(const Value& value, size_t count) {
+    step(1 + static_cast<int64_t>(count) * std::min<int64_t>(weight_of(value), limits_.steps));
   }
   void charge(size_t bytes) {
     bytes_ += static_cast<int64_t>(bytes);

@@ -97,7 +97,7 @@ Value unique(Run& run, const Value& value, const Args& args) {
     const Value key =
         folded(run, bound.get(1) != nullptr ? part_of(run, element, *bound.get(1)) : element,
                bound.flag(0, false));
-    run.step(static_cast<int64_t>(seen.size()));
+    run.step_compare(key, seen.size());
     if (std::any_of(seen.begin(), seen.end(), [&](const Value& s) { return equal(s, key); }))
       continue;
     seen.push_back(key);

@@ -104,7 +104,11 @@ bool apply_test(Run& run, const std::string& name, const Value& value, const Arg
     const Bound bound(run, what, args, {"num"});
     return equal(binary(run, "%", value, bound.need(0)), int64_t{0});
   }
-  if (name == "sameas") return is_same(value, Bound(run, what, args, {"other"}).need(0));
+  if (name == "sameas") {
+    const Bound bound(run, what, args, {"other"});
+    run.step_compare(value, bound.need(0));
+    return is_same(value, bound.need(0));
+  }
   run.fail("test '" + name + "' is not supported");
 }
 

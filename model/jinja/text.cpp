@@ -119,14 +119,20 @@ size_t find_last_text(std::string_view text, std::string_view needle) {
 }
 
 Text strip(const Text& text, const std::string* chars, bool left, bool right) {
-  const auto offsets = offsets_of(text.bytes);
-  size_t begin = 0, end = offsets.size() - 1;
-  const auto character = [&](size_t i) {
-    return std::string_view(text.bytes).substr(offsets[i], offsets[i + 1] - offsets[i]);
-  };
-  while (left && begin < end && stripped(character(begin), chars)) ++begin;
-  while (right && end > begin && stripped(character(end - 1), chars)) --end;
-  return cut(text, offsets[begin], offsets[end]);
+  const std::string_view bytes = text.bytes;
+  size_t begin = 0, end = bytes.size();
+  while (left && begin < end) {
+    const size_t size = utf8_step(bytes.substr(begin)).bytes;
+    if (!stripped(bytes.substr(begin, size), chars)) break;
+    begin += size;
+  }
+  while (right && end > begin) {
+    size_t last = end - 1;
+    while (last > begin && (static_cast<uint8_t>(bytes[last]) & 0xc0) == 0x80) --last;
+    if (!stripped(bytes.substr(last, end - last), chars)) break;
+    end = last;
+  }
+  return cut(text, begin, end);
 }
 
 std::vector<Text> split(const Text& text, const std::string* separator, int64_t limit) {

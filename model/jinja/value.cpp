@@ -62,6 +62,13 @@ bool truthy(const Value& value) {
   return true;
 }
 
+int64_t weight_of(const Value& value) {
+  if (const Text* text = as_text(value)) return 1 + static_cast<int64_t>(text->size() / 64);
+  if (const List* list = as_list(value)) return list->weight;
+  const Dict* dict = as_dict(value);
+  return dict != nullptr ? dict->weight : 1;
+}
+
 std::string_view type_name(const Value& value) {
   constexpr std::string_view kNames[] = {"undefined", "NoneType",  "bool",     "int",
                                          "float",     "str",       "list",     "dict",

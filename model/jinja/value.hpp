@@ -38,13 +38,15 @@ struct List {
   enum class Form { kList, kTuple, kRange, kKeys, kValues, kItems };
   Form form = Form::kList;
   std::vector<Value> items;
-  int depth = 1;  // of lists and dicts within each other
+  int depth = 1;       // of lists and dicts within each other
+  int64_t weight = 1;  // see weight_of
 };
 
 // In the order of insertion; keys are texts, numbers, booleans, None or tuples.
 struct Dict {
   std::vector<std::pair<Value, Value>> items;
   int depth = 1;
+  int64_t weight = 1;
 };
 
 // What a filter such as `map` gives: read once, without a length.
@@ -88,6 +90,9 @@ const T* as(const Value& value) {
 [[nodiscard]] bool as_number(const Value& value, double& out);
 
 [[nodiscard]] bool truthy(const Value& value);
+// The steps that a comparison with the value takes at most. A list may hold another twice, and so
+// on: its weight counts all of them, where its memory does not.
+[[nodiscard]] int64_t weight_of(const Value& value);
 // "str", "int", "NoneType", ...: Python's names of types, for messages.
 [[nodiscard]] std::string_view type_name(const Value& value);
 // Python's ==. Lists and dicts element by element.

@@ -131,6 +131,19 @@ TEST(JinjaBounds, DepthEndsWhatGoesIntoItself) {
   EXPECT_NE(error_of(sum + " }}").find("deeper than"), std::string::npos);
 }
 
+// Each list holds the one before it twice: sixty of them are a billion billion values in little
+// memory.
+TEST(JinjaBounds, ValuesThatShareTheirPartsAreCountedWhole) {
+  const std::string doubles =
+      "{% set ns = namespace(a=[1], b=[1]) %}{% for i in range(60) %}"
+      "{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}{{ ns.a == ns.b }}";
+  EXPECT_NE(error_of(doubles).find("too many values within each other"), std::string::npos);
+  const std::string compares =
+      "{% set a = ['x' * 100000] * 1000 %}{% set b = ['x' * 99999 + 'y'] * 1000 %}"
+      "{% for i in range(99999) %}{% if a == b %}{% endif %}{% endfor %}";
+  EXPECT_NE(error_of(compares).find("chat template line 1: more than"), std::string::npos);
+}
+
 TEST(JinjaBounds, ANamespaceMayHoldItself) {
   EXPECT_EQ(render("{% set ns = namespace() %}{% set ns.self = ns %}{% set ns.list = [ns] %}"
                    "{{ ns.self.self.list[0] == ns }}"),
