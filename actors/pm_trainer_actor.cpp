@@ -16,20 +16,23 @@ struct Metrics {
   metrics::CheckpointMetrics checkpoint;
 };
 
-PmTrainerState::Waiting to_pair(const PmTrainerState& state, int64_t work_id,
-                                const ComparisonWork& work) {
+// Puts a pair into the queue. One whose answers are the same is given up: an ordinary outcome, not
+// somebody's mistake.
+void take(PmTrainerState& state, int64_t work_id, const ComparisonWork& work) {
   if (!(work.p_first >= 0 && work.p_first <= 1))
     throw std::runtime_error("p_first: " + std::to_string(work.p_first) +
                              ", expected a probability");
   auto first = state.text->example(work.prompt, work.first, state.options.max_tokens);
   auto second = state.text->example(work.prompt, work.second, state.options.max_tokens);
-  if (const auto why = equal_sides(first, second); !why.empty()) throw std::runtime_error(why);
-  return {.pair = {.work_id = work_id,
-                   .first = std::move(first.tokens),
-                   .second = std::move(second.tokens),
-                   .p_first = work.p_first,
-                   .source = work.source},
-          .cut = static_cast<int64_t>(first.cut > 0) + static_cast<int64_t>(second.cut > 0)};
+  if (const auto why = equal_sides(first, second); !why.empty())
+    return state.work.record(Quarantine{work_id, why}, work_id);
+  state.queue.push_back(
+      {.pair = {.work_id = work_id,
+                .first = std::move(first.tokens),
+                .second = std::move(second.tokens),
+                .p_first = work.p_first,
+                .source = work.source},
+       .cut = static_cast<int64_t>(first.cut > 0) + static_cast<int64_t>(second.cut > 0)});
 }
 
 void publish(PmTrainerState& state, const metrics::PmTrainerMetrics& metrics) {
@@ -127,8 +130,7 @@ bool step(Self self, const Metrics& metrics) {
   return true;
 }
 
-// A pair that cannot be read, rendered or believed, or has nothing to prefer, is nobody's to train
-// on.
+// A pair that cannot be read, rendered or believed is nobody's to train on.
 void refuse(PmTrainerState& state, int64_t id, const std::exception& why,
             const metrics::PmTrainerMetrics& metrics) {
   metrics.dropped_schema.Increment();
@@ -212,7 +214,7 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
         s.seen.insert(item.message.work_id);
         try {
           const auto work = nlohmann::json::parse(item.message.payload).get<ComparisonWork>();
-          s.queue.push_back(to_pair(s, item.message.work_id, work));
+          take(s, item.message.work_id, work);
         } catch (const std::exception& e) {
           refuse(s, item.message.work_id, e, metrics.pm);
         }
@@ -232,12 +234,12 @@ PmTrainerActor::behavior_type pm_trainer_actor(Self self, Wiring wiring,
         if (!s.seen.insert(p.work_id).second)
           return;  // judged again after its first judge was lost
         try {
-          s.queue.push_back(to_pair(s, p.work_id,
-                                    {.prompt = p.prompt,
-                                     .first = p.first,
-                                     .second = p.second,
-                                     .p_first = p.p_first,
-                                     .source = "ai"}));
+          take(s, p.work_id,
+               {.prompt = p.prompt,
+                .first = p.first,
+                .second = p.second,
+                .p_first = p.p_first,
+                .source = "ai"});
         } catch (const std::exception&
                      e) {  // the sender's mistake must not end the trainer, nor come back for ever
           refuse(s, p.work_id, e, metrics.pm);
