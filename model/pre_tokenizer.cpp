@@ -3,6 +3,7 @@
 #include <oniguruma.h>
 
 #include <cctype>
+#include <optional>
 #include <stdexcept>
 
 #include "model/input_error.hpp"
@@ -135,14 +136,20 @@ void PreTokenizer::split_from(size_t step, std::string_view text,
   const std::unique_ptr<OnigRegion, RegionDeleter> region(onig_region_new());
   size_t done = 0;  // what lies before it has been given out
   size_t from = 0;
+  std::optional<size_t> last_end;
   while (from <= text.size() && patterns_[step]->find(text, from, region.get())) {
     const auto begin = static_cast<size_t>(region->beg[0]);
     const auto end = static_cast<size_t>(region->end[0]);
+    if (begin < done) patterns_[step]->fail("matches what is cut off already (\\K behind a place)");
+    if (begin == end && end == last_end) {  // as the reference: not twice at one place
+      from = next_character(text, end);
+      continue;
+    }
     // An empty match has no piece of its own, but the text is cut there.
     split_from(step + 1, text.substr(done, begin - done), piece);
     split_from(step + 1, text.substr(begin, end - begin), piece);
-    done = end;
-    from = begin == end ? next_character(text, end) : end;
+    done = from = end;
+    last_end = end;
   }
   split_from(step + 1, text.substr(done), piece);
 }

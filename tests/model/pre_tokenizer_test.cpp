@@ -97,6 +97,14 @@ TEST(PreTokenizer, ReadsThreeConstructsAsRubyDoes) {
 TEST(PreTokenizer, AnEmptyMatchCutsTheText) {
   EXPECT_EQ(pieces("(?=b)", "abab"), (Pieces{"a", "ba", "b"}));
   EXPECT_EQ(pieces("(?=é)", "éaé"), (Pieces{"éa", "é"}));
+  // The search goes on at the empty match, where \G then is.
+  EXPECT_EQ(pieces(R"(\Gb|(?=b))", "xbc"), (Pieces{"x", "b", "c"}));
+}
+
+TEST(PreTokenizer, AMatchThatReachesBackIsRefusedAtTheText) {
+  EXPECT_EQ(pieces(R"((?<=\Kb)b)", "bb"), (Pieces{"bb"}));
+  // The second match would begin at the second letter, which the first has taken.
+  EXPECT_THROW((void)pieces(R"((?<=\Kb)b)", "bbb"), InputError);
 }
 
 TEST(PreTokenizer, StepsApplyToThePiecesOfTheOneBefore) {
