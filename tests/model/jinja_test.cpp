@@ -88,6 +88,12 @@ TEST(Jinja, WithoutATimeStrftimeNowIsUndefined) {
   EXPECT_EQ(source.render(variables_of(Json::object()), nullptr).bytes, "none");
 }
 
+TEST(Jinja, DictsAreMadeAsPythonMakesThem) {
+  EXPECT_EQ(render("{{ dict(a=1, b='x') }}{{ dict([('k', 2)]) }}{{ dict({'a': 1}, b=2, a=3) }}"),
+            "{'a': 1, 'b': 'x'}{'k': 2}{'a': 3, 'b': 2}");
+  EXPECT_TRUE(error_of("{{ dict([1]) }}").starts_with("chat template line 1: "));
+}
+
 TEST(JinjaBounds, StepsEndALoopWithinLoops) {
   const std::string nested =
       "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}"
