@@ -15,6 +15,21 @@ constexpr const char* kConversation = "messages";
   feedback::fail(*row.file, row.line, model::one_line(why));
 }
 
+// Keys that templates read beside role and content, and that none is given here: a conversation that
+// has them would be written without them.
+constexpr const char* kUnsupported[] = {"tool_calls",        "tool_call_id", "name",
+                                        "reasoning_content", "reasoning",    "thinking",
+                                        "documents"};
+
+void refuse_unsupported(const feedback::JsonRow& row, const nlohmann::json& message,
+                        const std::string& where) {
+  for (const char* key : kUnsupported) {
+    const auto found = message.find(key);
+    if (found == message.end() || found->is_null() || found->empty() || *found == "") continue;
+    refuse(row, where + "." + key + " is not supported, expected role and content");
+  }
+}
+
 std::vector<model::ChatMessage> conversation(const feedback::JsonRow& row) {
   std::vector<model::ChatMessage> messages;
   for (const nlohmann::json& value : row.array(kConversation)) {
