@@ -15,8 +15,8 @@ constexpr const char* kConversation = "messages";
   feedback::fail(*row.file, row.line, model::one_line(why));
 }
 
-// Keys that templates read beside role and content, and that none is given here: a conversation that
-// has them would be written without them.
+// Keys that templates read beside role and content, and that none is given here: a conversation
+// that has them would be written without them.
 constexpr const char* kUnsupported[] = {"tool_calls",        "tool_call_id", "name",
                                         "reasoning_content", "reasoning",    "thinking",
                                         "documents"};
