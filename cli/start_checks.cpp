@@ -172,8 +172,8 @@ void check_models(Start& start) {
       start.warn(check_equal_answers(*text, c, start.data));
     if (name != actors::weights_name(c, "helpful")) continue;
     check_system_turns(*text, start.data);
-    start.warn(check_chain(*text, c, start.data));
     for (const auto& line : check_prompt_lengths(*text, c, start.data)) start.warn(line);
+    start.warn(check_chain(*text, c, start.data));
   }
 }
 
