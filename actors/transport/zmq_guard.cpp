@@ -67,6 +67,9 @@ void ConnectionGuard::read(std::chrono::steady_clock::time_point now) {
   const auto young = static_cast<uint64_t>(std::ranges::count_if(
       since_, [now](const auto& entry) { return now - entry.second < kHandshake + kSlack; }));
   if (accepted_ > proven_ + young) refused_ = std::max(refused_, accepted_ - proven_ - young);
+  // All others have ended: those that stand are proven, however young they are.
+  if (accepted_ == proven_ + refused_)
+    for (auto& [fd, since] : since_) since = std::min(since, now - kHandshake - kSlack);
 }
 
 void ConnectionGuard::cut_one(std::chrono::steady_clock::time_point now) {
