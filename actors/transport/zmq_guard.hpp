@@ -15,7 +15,8 @@
 
 namespace charter::transport {
 
-inline constexpr std::chrono::milliseconds kHandshake{3000};
+// Long enough for two processes that wait for a busy machine's cores.
+inline constexpr std::chrono::milliseconds kHandshake{10000};
 
 class ConnectionGuard {
  public:

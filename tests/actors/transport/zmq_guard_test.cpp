@@ -31,7 +31,7 @@ class Stranger {
     to.sin_port = htons(static_cast<uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-    const timeval limit{.tv_sec = 10, .tv_usec = 0};
+    const timeval limit{.tv_sec = 20, .tv_usec = 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   }
@@ -44,7 +44,7 @@ class Stranger {
     return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
-  // Reads what comes until the other side ends the connection; false after 10 s.
+  // Reads what comes until the other side ends the connection; false after 20 s.
   [[nodiscard]] bool is_cut_off() const {
     char bytes[4096];
     ssize_t got = 0;
@@ -94,7 +94,7 @@ class StrangersTest : public testing::Test {
     endpoint = there.endpoint(bound);
   }
   bool eventually(const std::function<bool(const LinkStats&)>& condition) {
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 4000; ++i) {
       if (condition(there.stats(bound))) return true;
       std::this_thread::sleep_for(milliseconds(5));
     }
