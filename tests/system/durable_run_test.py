@@ -9,6 +9,7 @@
 CHARTER_BINARY and MAKE_TINY_MODEL name the programs, CHARTER_MODEL the GGUF whose vocabulary is used.
 Exit code: 0 it held, 1 an assertion with the end of the logs, 77 the vocabulary is absent.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -92,13 +93,17 @@ def lost_ledger(folder):
         log.unlink()
         (run.run / "ledger.sqlite.commits").unlink()
 
+    def change(sql):
+        """The log is folded then, as by every opening that succeeds."""
+        with contextlib.closing(sqlite3.connect(ledger)) as db:
+            db.execute(sql)
+            db.commit()
+
     def unknown_checkpoint():
-        with sqlite3.connect(ledger) as db:
-            db.execute("DELETE FROM versions WHERE model = 'policy'")
+        change("DELETE FROM versions WHERE model = 'policy'")
 
     def other_weights():
-        with sqlite3.connect(ledger) as db:  # the log is folded, as by every opening that succeeds
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        change("PRAGMA wal_checkpoint(TRUNCATE)")
         (run.run / "weights/sl_cai/manifest.json").unlink()
 
     losses = [
