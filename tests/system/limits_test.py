@@ -22,7 +22,7 @@ def limits(run):
 
 def run_of(folder, learning_rate):
     folder.mkdir()
-    run = tiny_run_test.Run(folder, updates=UPDATES)
+    run = tiny_run_test.Run(folder, placement="single", transport="inproc", updates=UPDATES)
     text = run.config.read_text()
     assert text.count("[rl]\n") == 1, text
     run.config.write_text(text.replace("[rl]\n", f"[rl]\nlearning_rate = {learning_rate}\n"))
