@@ -173,12 +173,14 @@ Begun begin_when_possible(Run& run, const Phase& phase, const std::string& after
   return begun;
 }
 
-// The events of a phase that has failed are written if they can be; others are waited for.
+// The events of a phase that has failed are written if they can be; others are waited for. What it
+// failed of becomes an event of its own, with the stage's row.
 void record_events(Run& run, const Phase& phase, const PhaseStatus& status) {
   const auto write = [&] {
     run.ledger->batch([&] {
       for (const auto& event : status.events)
-        run.ledger->add_event("warning", phase.name + ": " + event);
+        if (status.state != State::kFailed || event != status.reason)
+          run.ledger->add_event("warning", phase.name + ": " + event);
     });
   };
   if (status.state != State::kFailed) return with_ledger(run, write);
