@@ -115,7 +115,7 @@ def golden():
     templates = []
     for name, version, _, _ in PACKAGES:
         for path in sorted((CACHE / f"{name}-{version}").glob("*.jinja")):
-            source = path.read_text()
+            source = path.read_bytes().decode()  # as it stands: one has line ends of Windows
             compiled = env.from_string(source)
             templates.append({"package": f"{name}-{version}", "name": path.name, "source": digest(source), "renderings":
                               [rendering(compiled, m, g) for m in CONVERSATIONS for g in (False, True)]})
