@@ -27,7 +27,7 @@ class RunTest : public ActorTest {
   std::vector<std::string> happened, told;
   PipelineOptions options;
   PipelineView view;
-  Run run{system, ledger, options, view};
+  actors::Run run{system, ledger, options, view};
 };
 
 TEST_F(RunTest, WaitsForALedgerThatIsAway) {
