@@ -1,6 +1,7 @@
 #include "actors/phase_run.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 #include "tests/actors/fixture.hpp"
 #include "tests/store/temp_dir.hpp"
