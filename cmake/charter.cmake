@@ -77,7 +77,7 @@ function(charter_test name)
     target_precompile_headers(${name} REUSE_FROM charter_torch_pch)
   endif()
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "OMP_WAIT_POLICY=passive;CHARTER_BINARY=${CMAKE_BINARY_DIR}/bin/charter")
 endfunction()
