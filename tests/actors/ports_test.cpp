@@ -8,8 +8,9 @@
 namespace charter::actors {
 namespace {
 
-using LinkedActor = caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<FinishRole>,
-                                     caf::replies_to<Probe>::with<RoleReport>>;
+using LinkedActor =
+    caf::typed_actor<caf::reacts_to<LinkEvent>, caf::reacts_to<From<WorkDrained>>,
+                     caf::reacts_to<FinishRole>, caf::replies_to<Probe>::with<RoleReport>>;
 
 struct LinkedState {
   static constexpr const char* name = "linked";
@@ -24,6 +25,7 @@ LinkedActor::behavior_type linked(LinkedActor::stateful_pointer<LinkedState> sel
   self->state.ports.bind<WorkDrained>(caf::actor_cast<LinkedActor>(self), Arrow::kWork, 0, 4);
   return {
       [self](const LinkEvent&) { ++self->state.events; },
+      [self](const From<WorkDrained>&) { ++self->state.events; },
       [self](const FinishRole&) { self->quit(); },
       [self](Probe) { return RoleReport{.progress = self->state.events}; },
   };
