@@ -153,7 +153,9 @@ TEST_F(ReportBuilder, ChartsAndTablesShowTheUnitsOfTheTable) {
   version("policy", 1, 1, {{"kl_k1", 0.1}, {"entropy", 1.0}, {"response_tokens_mean", 30.0}});
   version("sl", 1, 1, {{"loss", 2.0}});
   version("pm", 1, 1, {{"loss", 0.7}});
-  const auto data = build();
+  auto data = build();
+  data.judges.push_back({.method = "contrast"});  // a table without rows shows no headings
+  data.preference_models.push_back({.data = "AI preferences"});
   const auto unit_of = [&](const char* title) {
     const auto* found = chart(data, title);
     return found ? found->unit : "no such chart";
