@@ -40,8 +40,10 @@ add_library(charter::msgpack ALIAS charter_msgpack)
 target_compile_definitions(charter_msgpack INTERFACE MSGPACK_NO_BOOST)
 
 # Oniguruma exports regcomp and regexec of its own: libc is found before it, or other libraries' calls would end there.
+# By its own name, since mold orders what the linker script libc.so names behind all others.
+find_library(CHARTER_LIBC libc.so.6 REQUIRED)
 add_library(charter_onig INTERFACE)
-target_link_libraries(charter_onig INTERFACE c PkgConfig::ONIGURUMA)
+target_link_libraries(charter_onig INTERFACE ${CHARTER_LIBC} PkgConfig::ONIGURUMA)
 
 # One precompiled header for every file that uses torch; flags are the same everywhere, so it is reused.
 file(WRITE ${CMAKE_BINARY_DIR}/torch_pch.cpp.in "// Carries the precompiled torch header.\n")
