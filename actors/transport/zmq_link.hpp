@@ -14,8 +14,8 @@
 //
 // Except inproc, every socket speaks CURVE with the run's key (run_key.hpp): who does not hold it
 // is cut off in libzmq's handshake. What a stranger can make this process hold is bounded: a part
-// of a message is 64 KiB (frame_parts.hpp), a handshake takes 10 s at most, and the connections of a
-// socket are counted (zmq_guard.hpp).
+// of a message is 64 KiB (frame_parts.hpp), a handshake takes 10 s at most, and the connections of
+// a socket are counted (zmq_guard.hpp).
 #pragma once
 
 #include <memory>
